@@ -1,0 +1,34 @@
+"""What holds for all tests: no window, no chatter, and the global generators left alone."""
+
+import os
+import random
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+os.environ["MPLBACKEND"] = "Agg"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def _numpy_state() -> tuple[object, ...]:
+    name, keys, position, *rest = np.random.get_state()  # noqa: NPY002
+    return (name, keys.tobytes(), position, *rest)
+
+
+@pytest.fixture(autouse=True)
+def _numpys_global_generator_is_untouched() -> Iterator[None]:
+    before = _numpy_state()
+    yield
+    assert _numpy_state() == before, "the test used or seeded numpy.random's global generator"
+
+
+@pytest.fixture
+def untouched_generators() -> Iterator[None]:
+    """Fail if the test changes Python's global generator; NumPy's is always watched.
+
+    Not for every test: Keras draws the seed of any layer that is given none from it.
+    """
+    before = random.getstate()
+    yield
+    assert random.getstate() == before, "the test used or seeded Python's global generator"
