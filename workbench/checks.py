@@ -99,19 +99,51 @@ def finite(argument: str, array: FloatArray, *, allow_nan: bool = False) -> None
             word,
             f"{int(bad.sum())} such value(s), the first {float(array[first])} at index {first}",
             f"Remove or replace them, for example with {argument}[np.isfinite({argument})"
-            ".all(axis=1)] or workbench.data.MinMaxScaler, which keeps track of missing values."
+            ".all(axis=1)]; workbench.data.FixUnknowns replaces NaN and keeps track of it."
             if not allow_nan
             else "Remove or replace them.",
         )
 
 
-def same_rows(X: FloatArray, y: FloatArray) -> None:
+def samples(argument: str, value: ArrayLike, shape: tuple[int | None, ...], of: str) -> FloatArray:
+    """Return ``value`` as a finite float array ``(samples, *shape)``.
+
+    Args:
+        argument: Name used in the error.
+        value: Array-like of real numbers; one column may come as a 1-D array.
+        shape: Shape of one sample; None where any size will do.
+        of: Where the shape comes from, for the error.
+
+    Raises:
+        ArgumentError: Not numeric, empty, of another shape, or with NaN or infinite entries.
+    """
+    array = _numeric(argument, value)
+    if array.ndim == 1 and len(shape) == 1:
+        array = array[:, None]
+    fits = array.ndim == 1 + len(shape) and all(
+        wanted in (None, came) for wanted, came in zip(shape, array.shape[1:], strict=True)
+    )
+    if not fits or array.size == 0:
+        turned = array.ndim == 2 and len(shape) == 1 and array.shape[0] == shape[0]
+        raise ArgumentError(
+            argument,
+            f"have shape (samples, {', '.join(map(str, shape))}), as {of} has",
+            f"shape {array.shape}",
+            "Rows are samples; transpose an array that has samples in its columns."
+            if turned
+            else "",
+        )
+    finite(argument, array)
+    return array
+
+
+def same_rows(X: FloatArray, y: FloatArray, names: tuple[str, str] = ("X", "y")) -> None:
     """Raise unless ``X`` and ``y`` have one row per sample each."""
     if len(X) != len(y):
         raise ArgumentError(
-            "y",
-            f"have as many rows as X ({len(X)})",
-            f"X of shape {X.shape} and y of shape {y.shape}",
+            names[1],
+            f"have as many rows as {names[0]} ({len(X)})",
+            f"{names[0]} of shape {X.shape} and {names[1]} of shape {y.shape}",
             "Rows are samples; transpose an array that has samples in its columns.",
         )
 

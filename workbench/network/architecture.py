@@ -1,0 +1,74 @@
+"""When two Keras models are the same function of their weights.
+
+Compiled functions are shared between such models: the second network of one shape compiles
+nothing. The configuration of a model decides, without the names of its layers, which count up
+from model to model.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Hashable, Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import keras
+
+# Where a configuration holds names of layers.
+_NAMED = {"name", "keras_history", "input_layers", "output_layers"}
+
+
+def architecture_key(model: keras.Model) -> Hashable:
+    """Return what is equal for models that compute the same function of their weights.
+
+    Keras's own layers, and those of this package, say everything in their configuration. Code
+    from elsewhere (a lambda, a layer defined in a notebook) may differ under one name: a model
+    with such a part stands for itself, so its key is its identity.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Keras warns of every lambda it serialises
+            config = model.get_config()
+    except NotImplementedError:
+        return id(model)
+    if not all(map(_says_all, _parts(config))):
+        return id(model)
+    nameless = _without_names(config, {}, named=False)
+    return type(model).__name__, json.dumps(nameless, sort_keys=True, default=repr)
+
+
+def _parts(config: object) -> Iterator[dict[str, Any]]:
+    """Yield every serialised object in a configuration: layers, initialisers, functions."""
+    if isinstance(config, dict):
+        if "class_name" in config or "value" in config:
+            yield config
+        for value in config.values():
+            yield from _parts(value)
+    elif isinstance(config, list | tuple):
+        for value in config:
+            yield from _parts(value)
+
+
+def _says_all(part: dict[str, Any]) -> bool:
+    kind = part.get("class_name", "function")  # a lambda comes as {"value": code}
+    module = str(part.get("module") or "").partition(".")[0]
+    return kind == "__keras_tensor__" or (
+        kind not in ("function", "__lambda__") and module in ("keras", "workbench")
+    )
+
+
+def _without_names(config: Any, numbers: dict[str, int], *, named: bool) -> Any:
+    """Return a configuration with each layer's name replaced by its order of appearance."""
+    if isinstance(config, dict):
+        if config.get("class_name") == "DTypePolicy":  # its name is its meaning
+            return config
+        return {
+            key: _without_names(value, numbers, named=key in _NAMED)
+            for key, value in config.items()
+        }
+    if isinstance(config, list | tuple):
+        return [_without_names(value, numbers, named=named) for value in config]
+    if named and isinstance(config, str):
+        return numbers.setdefault(config, len(numbers))
+    return config

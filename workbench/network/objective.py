@@ -1,0 +1,241 @@
+"""What training and search minimise: residuals, their Jacobian, and losses of whole populations.
+
+The functions here are pure: a weight vector and data in, numbers out, in `keras.ops` and
+`backend`, to be compiled by their caller together with the loop around them. The Jacobian comes
+from one reverse pass for each sample and output, vectorised over all of them (measured for
+1500 x 21: 0.2 ms; forward mode 0.7 ms; ``GradientTape.jacobian`` 23 ms).
+
+Rows go through in blocks of equal size, padded with rows of weight zero, so that no array
+grows with the number of samples but the data themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from keras import ops
+from numpy.typing import ArrayLike, NDArray
+
+from workbench import checks
+from workbench.errors import ArgumentError
+from workbench.network import backend
+from workbench.network.architecture import architecture_key
+from workbench.network.backend import Tensor
+from workbench.network.weights import Layout, layout_of, weights_to_vector
+
+if TYPE_CHECKING:
+    import keras
+
+# Entries of a block of the Jacobian: 16 MiB in float64, which the outer caches still hold.
+_BLOCK_ENTRIES = 2**21
+
+
+class Blocks(NamedTuple):
+    """Data on the device, cut into blocks of equal height.
+
+    Attributes:
+        X: Inputs ``(blocks, rows, ...)``.
+        y: Targets ``(blocks, rows, outputs)``.
+        weight: 1 for a sample, 0 for padding, ``(blocks, rows)``.
+        samples: Number of samples in all, a float scalar.
+    """
+
+    X: Tensor
+    y: Tensor
+    weight: Tensor
+    samples: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """An architecture as a pure function of its weight vector.
+
+    Attributes:
+        key: Equal for models of one architecture, which therefore share compiled functions.
+        layout: Where each weight lies in the vector.
+        model: The first model of this architecture that came along.
+        outputs: Number of outputs.
+        compile: How to compile the mathematics of a block: `backend.xla` or `backend.graph`.
+    """
+
+    key: Hashable
+    layout: Layout
+    model: keras.Model
+    outputs: int
+    compile: Callable[[Callable[..., Any]], Callable[..., Any]]
+
+    def apply(self, vector: Tensor, frozen: list[Tensor], X: Tensor) -> Tensor:
+        """Return the outputs ``(rows, outputs)`` of the network with these weights."""
+        return self.call(self.layout.unpack(vector), frozen, X)
+
+    def call(self, arrays: list[Tensor], frozen: list[Tensor], X: Tensor) -> Tensor:
+        """Return the outputs ``(rows, outputs)``, from the weights as arrays."""
+        return self.model.stateless_call(arrays, frozen, X, training=False)[0]
+
+
+def network_of(model: keras.Model) -> Network:
+    """Return the pure form of a model, the same one for all models of its architecture.
+
+    Raises:
+        ArgumentError: It is no Keras model, or not one from one array to rows of outputs.
+        ModelError: It is not built or has no trainable weights.
+    """
+    layout = layout_of(model)
+    shapes = (model.input_shape, model.output_shape)
+    if not all(isinstance(shape, tuple) and len(shape) >= 2 for shape in shapes) or (
+        len(shapes[1]) != 2
+    ):
+        raise ArgumentError(
+            "model",
+            "have one input and one output of shape (samples, outputs)",
+            f"input {shapes[0]} and output {shapes[1]}",
+        )
+    key = (architecture_key(model), layout)
+    # Only rows of features: XLA makes convolutions on a CPU slower (see backend).
+    compiler = backend.xla if len(shapes[0]) == 2 else backend.graph
+    return backend.cached(key, lambda: Network(key, layout, model, shapes[1][1], compiler))
+
+
+def frozen_values(model: keras.Model) -> list[Tensor]:
+    """Return the values of everything in a model that is not trained."""
+    return [variable.value for variable in model.non_trainable_variables]
+
+
+def samples_for(
+    model: keras.Model, X: ArrayLike, y: ArrayLike, names: tuple[str, str] = ("X", "y")
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Check data against a model's inputs and outputs and return them in its number type.
+
+    Args:
+        model: A built Keras model.
+        X: Inputs ``(samples, inputs)`` or whatever shape the model takes.
+        y: Targets ``(samples, outputs)``, or ``(samples,)`` for one output.
+        names: What the two are called in messages.
+
+    Raises:
+        ArgumentError: Wrong shapes, no finite numbers, or different numbers of rows.
+    """
+    dtype = layout_of(model).dtype
+    wanted = tuple(model.input_shape[1:])
+    X = checks.samples(names[0], X, wanted, "the model's input")
+    y = checks.samples(names[1], y, tuple(model.output_shape[1:]), "the model's output")
+    checks.same_rows(X, y, names)
+    return X.astype(dtype), y.astype(dtype)
+
+
+def blocks_of(network: Network, X: NDArray[np.floating], y: NDArray[np.floating]) -> Blocks:
+    """Put checked data onto the device in blocks whose Jacobian stays small."""
+    limit = max(1, _BLOCK_ENTRIES // (network.layout.size * network.outputs))
+    count = -(-len(X) // limit)
+    height = -(-len(X) // count)
+    padding = count * height - len(X)
+    weight = np.r_[np.ones(len(X)), np.zeros(padding)]
+    # The last sample again, since zeros may be no legal input (a logarithm, a division).
+    rows = np.r_[np.arange(len(X)), np.full(padding, len(X) - 1)]
+    cut = (count, height)
+    dtype = network.layout.dtype
+    return Blocks(
+        backend.tensor(X[rows].reshape(cut + X.shape[1:]), dtype),
+        backend.tensor(y[rows].reshape(cut + y.shape[1:]), dtype),
+        backend.tensor(weight.reshape(cut), dtype),
+        backend.tensor(float(len(X)), dtype),
+    )
+
+
+def errors_in_block(network, vector, frozen, X, y, weight):  # type: ignore[no-untyped-def]
+    """Return outputs minus targets ``(rows, outputs)``, zero in padding."""
+    return (network.apply(vector, frozen, X) - y) * weight[:, None]
+
+
+def jacobian_of_block(
+    network: Network, vector: Tensor, frozen: list[Tensor], X: Tensor, weight: Tensor
+) -> Tensor:
+    """Return the derivative of every output by every weight, ``(rows * outputs, weights)``.
+
+    Row ``i * outputs + k`` is that of output ``k`` of sample ``i``; padding gives zeros.
+    """
+    arrays = network.layout.unpack(vector)
+    rows = X.shape[0]
+    X = ops.repeat(X, network.outputs, axis=0)
+    chosen = ops.tile(ops.eye(network.outputs, dtype=network.layout.dtype), (rows, 1))
+    chosen = chosen * ops.repeat(weight, network.outputs)[:, None]
+
+    def row(sample: tuple[Tensor, Tensor]) -> Tensor:
+        x, seed = sample
+        # Differentiating by the arrays and not by the vector spares a scatter for each of them.
+        _, gradients = backend.gradient(
+            lambda arrays: ops.sum(network.call(arrays, frozen, x[None])[0] * seed), arrays
+        )
+        return ops.concatenate([ops.reshape(gradient, (-1,)) for gradient in gradients])
+
+    return backend.map_rows(row, (X, chosen))
+
+
+def normal_equations(
+    network: Network, vector: Tensor, frozen: list[Tensor], data: Blocks
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return ``J'J``, ``J'e`` and ``e'e``, summed block by block.
+
+    ``e`` is output minus target, and J its derivative by the weights.
+    """
+
+    def block(vector, frozen, X, y, weight):  # type: ignore[no-untyped-def]
+        e = ops.reshape(errors_in_block(network, vector, frozen, X, y, weight), (-1, 1))
+        J = jacobian_of_block(network, vector, frozen, X, weight)
+        return backend.gram(J, J), backend.gram(J, e)[:, 0], backend.gram(e, e)[0, 0]
+
+    return _sum_over_blocks(network.compile(block), vector, frozen, data)
+
+
+def sum_of_squares(network: Network, vector: Tensor, frozen: list[Tensor], data: Blocks) -> Tensor:
+    """Return ``e'e``, summed block by block."""
+
+    def block(vector, frozen, X, y, weight):  # type: ignore[no-untyped-def]
+        return (ops.sum(ops.square(errors_in_block(network, vector, frozen, X, y, weight))),)
+
+    return _sum_over_blocks(network.compile(block), vector, frozen, data)[0]
+
+
+def _sum_over_blocks(block, vector, frozen, data):  # type: ignore[no-untyped-def]
+    first = block(vector, frozen, data.X[0], data.y[0], data.weight[0])
+    count = data.X.shape[0]
+    if count == 1:
+        return first
+
+    def add(state):  # type: ignore[no-untyped-def]
+        number, total = state
+        X, y, weight = data.X[number], data.y[number], data.weight[number]
+        more = block(vector, frozen, X, y, weight)
+        return number + 1, tuple(a + b for a, b in zip(total, more, strict=True))
+
+    return backend.while_loop(lambda state: state[0] < count, add, (1, tuple(first)))[1]
+
+
+def jacobian(model: keras.Model, X: ArrayLike) -> NDArray[np.floating]:
+    """Return the derivative of a model's outputs by its trainable weights.
+
+    Args:
+        model: Any Keras model from one array to rows of outputs.
+        X: Inputs ``(samples, inputs)``.
+
+    Returns:
+        Array ``(samples, outputs, weights)``; the weights in the order of
+        `weights_to_vector`.
+    """
+    network = network_of(model)
+    X = checks.samples("X", X, tuple(model.input_shape[1:]), "the model's input")
+    compiled = backend.cached(
+        (network.key, "jacobian"),
+        lambda: network.compile(lambda *arguments: jacobian_of_block(network, *arguments)),
+    )
+    dtype = network.layout.dtype
+    rows = compiled(
+        backend.tensor(weights_to_vector(model), dtype),
+        frozen_values(model),
+        backend.tensor(X, dtype),
+        backend.tensor(np.ones(len(X)), dtype),
+    )
+    return rows.numpy().reshape(len(X), network.outputs, network.layout.size)
