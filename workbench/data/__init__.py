@@ -1,0 +1,5 @@
+"""Data: named sets with source and checksum, scaling with exact inverses, splits."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,15 @@
+from .catalogue import DATASETS as DATASETS
+from .catalogue import list_datasets as list_datasets
+from .catalogue import load_dataset as load_dataset
+from .dataset import Dataset as Dataset
+from .folder import datasets_folder as datasets_folder
+from .quadratic import sample_quadratic as sample_quadratic
+from .scaling import SCALERS as SCALERS
+from .scaling import MapMinMax as MapMinMax
+from .scaling import MapStd as MapStd
+from .scaling import NoScaling as NoScaling
+from .splitting import DIVISIONS as DIVISIONS
+from .splitting import Split as Split
+from .splitting import split as split
+from .tidying import FixUnknowns as FixUnknowns
+from .tidying import RemoveConstantColumns as RemoveConstantColumns

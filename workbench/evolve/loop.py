@@ -1,0 +1,84 @@
+"""The one loop of the searches, and what a search method is.
+
+A method says which members to try next; the `Ledger` owns everything else. Methods in ask/tell
+form (after N. Hansen's pycma, and R. T. Lange's evosax, arXiv:2212.04180) run in the loop of
+`AskTell`; a method with a loop of its own keeps it, and reports to the same ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.evolve.ledger import Ledger
+from workbench.registry import Registry
+
+Floats = NDArray[np.float64]
+
+
+class Method(Protocol):
+    """A search method: a frozen dataclass whose fields are its options."""
+
+    def search(self, ledger: Ledger, members: Floats, rng: np.random.Generator) -> None:
+        """Search from ``members`` (members, genes) until the ledger says to stop."""
+
+
+METHODS: Registry[Callable[..., Method]] = Registry("search method")
+
+
+class Population(Protocol):
+    """What every state holds: the members (n, genes) it stands at, and their values (n,)."""
+
+    @property
+    def members(self) -> Floats: ...  # noqa: D102
+    @property
+    def values(self) -> Floats: ...  # noqa: D102
+
+
+S = TypeVar("S", bound=Population)
+
+
+class AskTell(Generic[S]):
+    """A method that proposes candidates and is told their values.
+
+    All that it remembers is in its state, a small frozen dataclass.
+    """
+
+    def init(self, bounds: Floats, members: Floats, rng: np.random.Generator) -> S:
+        """Return the state before anything is evaluated; ``members`` are told first."""
+        raise NotImplementedError
+
+    def ask(self, state: S, rng: np.random.Generator) -> tuple[Floats, S]:
+        """Return the candidates to evaluate, shape (n, genes), and the state that awaits them."""
+        raise NotImplementedError
+
+    def tell(self, state: S, candidates: Floats, values: Floats) -> S:
+        """Return the state that knows the values of the candidates."""
+        raise NotImplementedError
+
+    def search(self, ledger: Ledger, members: Floats, rng: np.random.Generator) -> None:
+        """Search from ``members`` (members, genes) until the ledger says to stop."""
+        state = self.init(ledger.bounds, members, rng)
+        candidates = members
+        while True:
+            state = self.tell(state, candidates, ledger.evaluate(candidates))
+            if not ledger.record(state.members, state.values):
+                return
+            candidates, state = self.ask(state, rng)
+
+
+def run(method: Method, ledger: Ledger, members: Floats, rng: np.random.Generator) -> None:
+    """Search, and take Ctrl-C for an end like others once there is something to keep.
+
+    Raises:
+        KeyboardInterrupt: It came before the first generation was complete.
+    """
+    try:
+        method.search(ledger, members, rng)
+    except KeyboardInterrupt:
+        if ledger.population is None:
+            raise
+        ledger.stop = "interrupted"

@@ -1,0 +1,49 @@
+"""Random multistart: uniform draws within the bounds, and the best of them.
+
+The control for any search that claims to be better than luck: give both the same number of
+evaluations (J. Bergstra and Y. Bengio, "Random Search for Hyper-Parameter Optimization", JMLR
+13, 2012, make the case for it as a baseline).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.evolve.loop import METHODS, AskTell
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The last draws ``members`` (n, genes) with their values (n,), and the bounds (genes, 2)."""
+
+    bounds: Floats
+    members: Floats
+    values: Floats
+
+
+@METHODS.register("multistart")
+@dataclass(frozen=True)
+class Multistart(AskTell[Draws]):
+    """Draw each generation anew. It has no options.
+
+    With ``evaluations`` set, the last generation is cut short, so that exactly as many members
+    are evaluated.
+    """
+
+    def init(self, bounds: Floats, members: Floats, rng: np.random.Generator) -> Draws:
+        """Start from the given members."""
+        return Draws(bounds, members, np.full(len(members), np.inf))
+
+    def ask(self, state: Draws, rng: np.random.Generator) -> tuple[Floats, Draws]:
+        """Draw as many members as before."""
+        low, high = state.bounds.T
+        return rng.uniform(low, high, size=state.members.shape), state
+
+    def tell(self, state: Draws, candidates: Floats, values: Floats) -> Draws:
+        """Keep the draws; the ledger remembers the best."""
+        return Draws(state.bounds, candidates, values)
