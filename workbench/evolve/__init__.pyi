@@ -17,3 +17,4 @@ from .loop import AskTell as AskTell
 from .multistart import Multistart as Multistart
 from .search import METHODS as METHODS
 from .search import minimize as minimize
+from .weights import evolve_weights as evolve_weights

@@ -72,6 +72,16 @@ def map_rows(function: Function, rows: Tensor) -> Tensor:
     return tf.vectorized_map(function, rows)
 
 
+def map_each(function: Function, rows: Tensor) -> Tensor:
+    """Apply ``function`` to one row after the other."""
+    return tf.map_fn(function, rows)
+
+
+def total(values: Tensor) -> Tensor:
+    """Return the sum of all entries."""
+    return tf.reduce_sum(values)
+
+
 def solve_damped(matrix: Tensor, vector: Tensor, damping: Tensor) -> Tensor:
     """Return x of ``(matrix + damping I) x = vector``, NaN if that is not positive definite.
 

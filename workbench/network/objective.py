@@ -187,7 +187,7 @@ def normal_equations(
         J = jacobian_of_block(network, vector, frozen, X, weight)
         return backend.gram(J, J), backend.gram(J, e)[:, 0], backend.gram(e, e)[0, 0]
 
-    return _sum_over_blocks(network.compile(block), vector, frozen, data)
+    return sum_over_blocks(network.compile(block), vector, frozen, data)
 
 
 def sum_of_squares(network: Network, vector: Tensor, frozen: list[Tensor], data: Blocks) -> Tensor:
@@ -196,10 +196,10 @@ def sum_of_squares(network: Network, vector: Tensor, frozen: list[Tensor], data:
     def block(vector, frozen, X, y, weight):  # type: ignore[no-untyped-def]
         return (ops.sum(ops.square(errors_in_block(network, vector, frozen, X, y, weight))),)
 
-    return _sum_over_blocks(network.compile(block), vector, frozen, data)[0]
+    return sum_over_blocks(network.compile(block), vector, frozen, data)[0]
 
 
-def _sum_over_blocks(block, vector, frozen, data):  # type: ignore[no-untyped-def]
+def sum_over_blocks(block, vector, frozen, data):  # type: ignore[no-untyped-def]
     first = block(vector, frozen, data.X[0], data.y[0], data.weight[0])
     count = data.X.shape[0]
     if count == 1:

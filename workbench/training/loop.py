@@ -144,7 +144,8 @@ class Training:
 
         Returns:
             The state, and an array ``(capacity, 5 + traces)`` with a row for each epoch begun:
-            perf, vperf, tperf, gradient, val_fail, and the method's traces.
+            perf, vperf, tperf, gradient, val_fail, and the method's traces. Epochs beyond the
+            capacity overwrite the last row.
         """
         begin = state.epoch
         columns = 5 + len(self.method.traces)
@@ -157,7 +158,9 @@ class Training:
         def epoch(carried: Any) -> Any:
             state, buffer = carried
             state, row, local = self._look(state, frozen, rows, limits, parameters)
-            buffer = backend.write(buffer, state.epoch - begin, row)
+            # A caller without interest in the record gives it one row, written over and over.
+            place = ops.minimum(state.epoch - begin, capacity - 1)
+            buffer = backend.write(buffer, place, row)
             vector, memory = ops.cond(
                 state.reason == 0,
                 lambda: self._step(state, frozen, rows, local, parameters),

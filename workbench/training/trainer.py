@@ -88,7 +88,7 @@ def train(
         UnknownNameError: There is no such method.
     """
     started = clock.perf_counter()
-    function = _configured(method, options)
+    function = configured(method, options)
     limits = Limits(
         epochs=checks.integer("epochs", epochs, minimum=0),
         goal=checks.real("goal", goal, 0),
@@ -198,7 +198,7 @@ class _Run:
         )
 
 
-def _configured(method: str, options: dict[str, float]) -> Any:
+def configured(method: str, options: dict[str, float]) -> Any:
     """Return a training function with its parameters."""
     function = TRAINING_FUNCTIONS[method]
     known = [field.name for field in fields(function)]

@@ -1,0 +1,89 @@
+"""Evolve the weights of a Keras model by any method of `minimize`.
+
+The loss of a member is that of the network with the member's weights, as it stands (GABPNET's
+way), or after a few epochs of training (the way of the textbook's GA-BP). In the second case
+the training only measures: the member keeps the weights it had, and so does the model in the
+end, to be trained from there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import ArrayLike
+
+from workbench import checks
+from workbench.checks import Seed
+from workbench.evolve.search import minimize
+from workbench.network.population import population_loss
+from workbench.network.weights import layout_of, vector_to_weights
+from workbench.training.population import trained_loss
+
+if TYPE_CHECKING:
+    import keras
+    from scipy.optimize import OptimizeResult
+
+
+def evolve_weights(
+    model: keras.Model,
+    X: ArrayLike,
+    y: ArrayLike,
+    method: str = "ga",
+    *,
+    loss: str = "mse",
+    bounds: ArrayLike = (-1, 1),
+    population: int = 50,
+    generations: int = 100,
+    train_epochs: int = 0,
+    train_fn: str = "trainlm",
+    seed: Seed = None,
+    progress: bool = True,
+    **options: Any,
+) -> OptimizeResult:
+    """Search for weights with a low loss, and put the best into the model.
+
+    Args:
+        model: Any Keras model from one array to rows of outputs. Its trainable weights become
+            the best member; while the call runs, and if it fails, they are as before.
+        X: Inputs ``(samples, inputs)``, scaled as the model expects them.
+        y: Targets ``(samples, outputs)``, or ``(samples,)`` for one output.
+        method: Registered name of the search method.
+        loss: ``"mse"``, ``"sse"``, ``"mae"`` or ``"sae"``.
+        bounds: One pair (low, high) for all weights, or a row for each.
+        population: Members of a generation.
+        generations: Populations in all, the first included.
+        train_epochs: Epochs of training before the loss is measured; 0 measures the weights as
+            they are.
+        train_fn: Registered name of the training function for that.
+        seed: Generator, or seed for one.
+        progress: Show a bar when it takes longer than a second.
+        **options: What else `minimize` takes: ``evaluations``, ``target``, ``initial`` and so
+            on, and the options of the method.
+
+    Returns:
+        The result of `minimize`; ``x`` are the weights in the order of `weights_to_vector`.
+        Ctrl-C gives the best weights so far, with ``stop == "interrupted"``.
+
+    Raises:
+        ArgumentError: An argument is out of its range, or the data do not fit the model.
+        ModelError: The model has no trainable weights.
+        UnknownNameError: There is no such method, loss or training function.
+    """
+    box = checks.bounds("bounds", bounds, layout_of(model).size)
+    if checks.integer("train_epochs", train_epochs, minimum=0):
+        objective = trained_loss(model, X, y, loss, method=train_fn, epochs=train_epochs)
+    else:
+        objective = population_loss(model, X, y, loss)
+    result = minimize(
+        objective,
+        box,
+        method,
+        population=population,
+        generations=generations,
+        seed=seed,
+        progress=progress,
+        pad=True,
+        **options,
+    )
+    vector_to_weights(model, result.x)
+    return result

@@ -1,0 +1,87 @@
+"""The losses of a whole population of weight vectors in one compiled call.
+
+The members are vectorised where XLA compiles the network (2-5-1, 50 members, 1500 rows: about
+a millisecond) and mapped one by one elsewhere, which was faster for convolutions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from workbench.network import backend
+from workbench.network.backend import Tensor
+from workbench.network.objective import (
+    Blocks,
+    Network,
+    blocks_of,
+    errors_in_block,
+    frozen_values,
+    network_of,
+    samples_for,
+    sum_over_blocks,
+)
+from workbench.network.performance import PERFORMANCE_FUNCTIONS, Performance
+
+if TYPE_CHECKING:
+    import keras
+
+PopulationLoss = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
+
+def population_loss(
+    model: keras.Model, X: ArrayLike, y: ArrayLike, loss: str = "mse"
+) -> PopulationLoss:
+    """Return the function from weight vectors to their losses.
+
+    Args:
+        model: Any Keras model from one array to rows of outputs; it is not changed.
+        X: Inputs ``(samples, inputs)``.
+        y: Targets ``(samples, outputs)``, or ``(samples,)`` for one output.
+        loss: ``"mse"``, ``"sse"``, ``"mae"`` or ``"sae"``.
+
+    Returns:
+        A function from members ``(members, weights)`` to losses ``(members,)``, infinite where
+        a network overflows. It compiles once for each number of members.
+
+    Raises:
+        ArgumentError: The data do not fit the model.
+        ModelError: The model has no trainable weights.
+        UnknownNameError: There is no such loss.
+    """
+    performance = PERFORMANCE_FUNCTIONS[loss]
+    network = network_of(model)
+    data = blocks_of(network, *samples_for(model, X, y))
+    frozen = frozen_values(model)
+    compiled = backend.cached(
+        (network.key, "population", loss),
+        lambda: _compiled(network, performance),
+    )
+    dtype = network.layout.dtype
+
+    def losses(members: NDArray[np.float64]) -> NDArray[np.float64]:
+        values = compiled(backend.tensor(members, dtype), frozen, data).numpy()
+        return np.where(np.isnan(values), np.inf, values).astype(float)
+
+    return losses
+
+
+def _compiled(network: Network, performance: Performance):  # type: ignore[no-untyped-def]
+    vectorised = network.compile is backend.xla
+    apply_to_all = backend.map_rows if vectorised else backend.map_each
+
+    def block(members, frozen, X, y, weight):  # type: ignore[no-untyped-def]
+        def one(vector: Tensor) -> Tensor:
+            errors = errors_in_block(network, vector, frozen, X, y, weight)
+            return backend.total(performance.of_error(errors))
+
+        return (apply_to_all(one, members),)
+
+    def losses(members: Tensor, frozen: list[Tensor], data: Blocks) -> Tensor:
+        (totals,) = sum_over_blocks(network.compile(block), members, frozen, data)
+        return totals / (data.samples * network.outputs) if performance.mean else totals
+
+    return backend.graph(losses)

@@ -1,0 +1,148 @@
+"""Train a whole population of weight vectors, and measure what becomes of each.
+
+The members go one by one through the loop of `train`, inside one compiled call: a batch in
+lockstep waits for its slowest member (100 members: 3.6 s, against 2.8 s one by one). The calls
+themselves are spread over the cores, in threads, since compiled code leaves Python's lock alone.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from workbench import checks
+from workbench.network import backend
+from workbench.network.backend import Tensor
+from workbench.network.objective import blocks_of, frozen_values, network_of, samples_for
+from workbench.network.population import PopulationLoss, population_loss
+from workbench.training.loop import Limits, Rows, Training
+from workbench.training.trainer import configured
+
+if TYPE_CHECKING:
+    import keras
+
+# Members of one compiled call: some tenths of a second for 20 epochs of a small network, so
+# that Ctrl-C is heard between calls. A smaller population leaves the rest of the slots empty.
+_SLOTS = 16
+
+
+class Trained(NamedTuple):
+    """What became of a population.
+
+    Attributes:
+        members: Weights after training ``(members, weights)``.
+        perf: Mean squared error of each ``(members,)``.
+    """
+
+    members: NDArray[np.float64]
+    perf: NDArray[np.float64]
+
+
+def population_trainer(
+    model: keras.Model,
+    X: ArrayLike,
+    y: ArrayLike,
+    method: str = "trainlm",
+    *,
+    epochs: int = 20,
+    **options: float,
+) -> Callable[[NDArray[np.float64]], Trained]:
+    """Return the function that trains every member for some epochs.
+
+    Args:
+        model: Any Keras model from one array to rows of outputs; it is not changed.
+        X: Inputs ``(samples, inputs)``.
+        y: Targets ``(samples, outputs)``, or ``(samples,)`` for one output.
+        method: Registered name of the training function.
+        epochs: Epochs for each member.
+        **options: Parameters of the method.
+
+    Returns:
+        A function from members ``(members, weights)`` to `Trained`.
+
+    Raises:
+        ArgumentError: An argument is out of its range, or the data do not fit the model.
+        ModelError: The model has no trainable weights.
+        UnknownNameError: There is no such method or option.
+    """
+    network = network_of(model)
+    dtype = network.layout.dtype
+    training = Training(network, configured(method, options))
+    data = Rows(blocks_of(network, *samples_for(model, X, y)), None, None)
+    limits = Limits(
+        backend.tensor(checks.integer("epochs", epochs), "int32"),
+        backend.tensor(0.0, dtype),
+        backend.tensor(training.method.min_grad, dtype),
+        backend.tensor(1, "int32"),
+    )
+    frozen, parameters = frozen_values(model), training.parameters
+    compiled = training.compiled("each", lambda *arguments: _each(training, *arguments))
+
+    def some(members: NDArray[np.float64]) -> Trained:
+        slots = np.zeros((_SLOTS, network.layout.size))
+        slots[: len(members)] = members
+        count = np.int32(len(members))
+        ended = compiled(backend.tensor(slots, dtype), count, frozen, data, limits, parameters)
+        return Trained(*(np.asarray(part[: len(members)], float) for part in ended))
+
+    def every(members: NDArray[np.float64]) -> Trained:
+        # At least one call a core, of equal heights as far as possible.
+        calls = max(-(-len(members) // _SLOTS), min(_cores(), len(members)))
+        with ThreadPoolExecutor(_cores()) as pool:
+            parts = list(pool.map(some, np.array_split(members, calls)))
+        return Trained(*map(np.concatenate, zip(*parts, strict=True)))
+
+    return every
+
+
+def trained_loss(
+    model: keras.Model,
+    X: ArrayLike,
+    y: ArrayLike,
+    loss: str = "mse",
+    *,
+    method: str = "trainlm",
+    epochs: int = 20,
+    **options: float,
+) -> PopulationLoss:
+    """Return the function from weight vectors to their losses after some epochs of training.
+
+    The arguments are those of `population_trainer` and `population_loss`.
+    """
+    train_all = population_trainer(model, X, y, method, epochs=epochs, **options)
+    measure = population_loss(model, X, y, loss)
+    return lambda members: measure(train_all(members).members)
+
+
+def _each(  # type: ignore[no-untyped-def]
+    training: Training,
+    members: Tensor,
+    count: Tensor,
+    frozen: list[Tensor],
+    data: Rows,
+    limits: Limits,
+    parameters: dict[str, Tensor],
+):
+    def one(carried: Any) -> Any:
+        number, members, perf = carried
+        state = training.initial(members[number], parameters)
+        # As many looks as there are epochs, and the last one.
+        state, _ = training.advance(
+            state, frozen, data, limits, parameters, limits.epochs + 1, capacity=1
+        )
+        members = backend.write(members, number, state.best_vector)
+        return number + 1, members, backend.write(perf, number, state.best_value)
+
+    start = (backend.tensor(0, "int32"), members, members[:, 0] * 0)
+    return backend.while_loop(lambda carried: carried[0] < count, one, start)[1:]
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
