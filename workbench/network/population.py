@@ -56,13 +56,11 @@ def population_loss(
     network = network_of(model)
     data = blocks_of(network, *samples_for(model, X, y))
     frozen = frozen_values(model)
-    compiled = backend.cached(
-        (network.key, "population", loss),
-        lambda: _compiled(network, performance),
-    )
     dtype = network.layout.dtype
 
     def losses(members: NDArray[np.float64]) -> NDArray[np.float64]:
+        key = (network.key, "population", loss, len(members), data.X.shape)
+        compiled = backend.cached(key, lambda: _compiled(network, performance))
         values = compiled(backend.tensor(members, dtype), frozen, data).numpy()
         return np.where(np.isnan(values), np.inf, values).astype(float)
 

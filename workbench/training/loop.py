@@ -111,10 +111,13 @@ class Training:
     network: Network
     method: Any
 
-    def compiled(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a function of this class compiled, the same for equal architectures."""
+    def compiled(
+        self, name: str, function: Callable[..., Any], rows: Rows
+    ) -> Callable[..., Any]:
+        """Return a function of this class compiled, the same for equal shapes throughout."""
         whole = self.network.compile is backend.xla and self.network.layout.size <= _SMALL
-        key = (self.network.key, type(self.method), name)
+        shapes = tuple(None if blocks is None else blocks.X.shape for blocks in rows)
+        key = (self.network.key, type(self.method), name, shapes)
         return backend.cached(key, lambda: (backend.xla if whole else backend.graph)(function))
 
     @property

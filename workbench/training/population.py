@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -81,7 +82,7 @@ def population_trainer(
         backend.tensor(1, "int32"),
     )
     frozen, parameters = frozen_values(model), training.parameters
-    compiled = training.compiled("each", lambda *arguments: _each(training, *arguments))
+    compiled = training.compiled("each", partial(_each, training), data)
 
     def some(members: NDArray[np.float64]) -> Trained:
         slots = np.zeros((_SLOTS, network.layout.size))

@@ -143,7 +143,7 @@ class _Run:
     def run(self, bar: Any) -> None:
         """Take spell after spell until there is a reason to stop, Ctrl-C included."""
         training = self.training
-        advance = training.compiled("advance", training.advance)
+        advance = training.compiled("advance", training.advance, self.rows)
         vector = backend.tensor(self.reached.best_vector, training.network.layout.dtype)
         state = training.initial(vector, self.parameters)
         spells: list[NDArray[np.float64]] = []
