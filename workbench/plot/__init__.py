@@ -1,1 +1,5 @@
-"""TODO."""
+"""Figures: Axes in, Axes out. Nothing here trains, saves or shows."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
