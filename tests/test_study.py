@@ -38,7 +38,7 @@ def test_a_multistart_spends_what_its_genetic_algorithm_spent(comparison: Compar
 
 def test_curves_begin_and_end_at_the_recorded_errors(comparison: Comparison) -> None:
     for name, curve in comparison.curves.items():
-        rows = comparison.runs.query("initialiser == @name")
+        rows = comparison.runs[comparison.runs["initialiser"] == name]
         assert curve.shape == (3, 11)
         np.testing.assert_array_equal(curve[:, 0], rows["start_mse"])
         ended_normally = (rows["epochs"] == 10).to_numpy()

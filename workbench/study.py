@@ -244,14 +244,14 @@ def compare_initialisers(
     return _comparison(rows, curves, names[0], interrupted)
 
 
-def _comparison(rows, curves, baseline, interrupted) -> Comparison:  # type: ignore[no-untyped-def]
+def _comparison(rows, curves, baseline, interrupted) -> Comparison:
     import pandas as pd
 
     stacked = {name: np.stack(each) for name, each in curves.items()}
     return Comparison(pd.DataFrame(rows), stacked, baseline, interrupted)
 
 
-def _scaled_split(X, y, fraction, seed):  # type: ignore[no-untyped-def]
+def _scaled_split(X, y, fraction, seed):
     """Return the scaled pairs (training, test) of a seed; test rows do not shape the scale."""
     division = split(
         len(X), train=1 - fraction, validation=0.0, test=fraction, seed=np.random.default_rng(seed)
@@ -263,7 +263,7 @@ def _scaled_split(X, y, fraction, seed):  # type: ignore[no-untyped-def]
     )
 
 
-def _one_seed(data, sizes, starts, seed, epochs, train_fn):  # type: ignore[no-untyped-def]
+def _one_seed(data, sizes, starts, seed, epochs, train_fn):
     """Return the row and the curve of every start, for one seed."""
     spent: dict[str, int] = {}
     done = {}
@@ -271,8 +271,9 @@ def _one_seed(data, sizes, starts, seed, epochs, train_fn):  # type: ignore[no-u
         if start.budget_of is not None and start.budget_of not in spent:
             _started(start.budget_of, data, sizes, seed, spent)
         model = _started(name, data, sizes, seed, spent)
+        inputs, targets = data[0]
         record = train(
-            model, *data[0], method=train_fn, epochs=epochs, test=data[1], progress=False
+            model, inputs, targets, train_fn, epochs=epochs, test=data[1], progress=False
         )
         if record.stop == "interrupted":
             raise KeyboardInterrupt
@@ -280,7 +281,7 @@ def _one_seed(data, sizes, starts, seed, epochs, train_fn):  # type: ignore[no-u
     return done
 
 
-def _started(name, data, sizes, seed, spent):  # type: ignore[no-untyped-def]
+def _started(name, data, sizes, seed, spent):
     """Return a model with the initial weights of a start, and enter what its search spent."""
     start = STARTS[name]
     # Each start has its own stream, whichever others are compared with it.

@@ -116,7 +116,13 @@ def test_the_copied_genetic_algorithm_stays_within_its_644_evaluations() -> None
 def test_the_same_seed_gives_the_same_bits() -> None:
     runs = [
         evolve_weights(
-            feedforward([2, 3, 1], seed=0), X, Y, population=8, generations=4, train_epochs=2, **QUIET
+            feedforward([2, 3, 1], seed=0),
+            X,
+            Y,
+            population=8,
+            generations=4,
+            train_epochs=2,
+            **QUIET,
         )
         for _ in range(2)
     ]

@@ -61,7 +61,7 @@ def feedforward(
     )
 
 
-def _keras_model(sizes, transfer, weights, dtype) -> keras.Model:  # type: ignore[no-untyped-def]
+def _keras_model(sizes, transfer, weights, dtype) -> keras.Model:
     import keras
 
     # Zeros, since Keras's random initialisers take their seed from Python's global generator.

@@ -145,7 +145,7 @@ def blocks_of(network: Network, X: NDArray[np.floating], y: NDArray[np.floating]
     )
 
 
-def errors_in_block(network, vector, frozen, X, y, weight):  # type: ignore[no-untyped-def]
+def errors_in_block(network, vector, frozen, X, y, weight):
     """Return outputs minus targets ``(rows, outputs)``, zero in padding."""
     return (network.apply(vector, frozen, X) - y) * weight[:, None]
 
@@ -182,7 +182,7 @@ def normal_equations(
     ``e`` is output minus target, and J its derivative by the weights.
     """
 
-    def block(vector, frozen, X, y, weight):  # type: ignore[no-untyped-def]
+    def block(vector, frozen, X, y, weight):
         e = ops.reshape(errors_in_block(network, vector, frozen, X, y, weight), (-1, 1))
         J = jacobian_of_block(network, vector, frozen, X, weight)
         return backend.gram(J, J), backend.gram(J, e)[:, 0], backend.gram(e, e)[0, 0]
@@ -193,19 +193,20 @@ def normal_equations(
 def sum_of_squares(network: Network, vector: Tensor, frozen: list[Tensor], data: Blocks) -> Tensor:
     """Return ``e'e``, summed block by block."""
 
-    def block(vector, frozen, X, y, weight):  # type: ignore[no-untyped-def]
+    def block(vector, frozen, X, y, weight):
         return (ops.sum(ops.square(errors_in_block(network, vector, frozen, X, y, weight))),)
 
     return sum_over_blocks(network.compile(block), vector, frozen, data)[0]
 
 
-def sum_over_blocks(block, vector, frozen, data):  # type: ignore[no-untyped-def]
+def sum_over_blocks(block, vector, frozen, data):
+    """Return the sums over all blocks of what ``block`` returns for each, a tuple."""
     first = block(vector, frozen, data.X[0], data.y[0], data.weight[0])
     count = data.X.shape[0]
     if count == 1:
         return first
 
-    def add(state):  # type: ignore[no-untyped-def]
+    def add(state):
         number, total = state
         X, y, weight = data.X[number], data.y[number], data.weight[number]
         more = block(vector, frozen, X, y, weight)

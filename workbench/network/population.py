@@ -67,11 +67,11 @@ def population_loss(
     return losses
 
 
-def _compiled(network: Network, performance: Performance):  # type: ignore[no-untyped-def]
+def _compiled(network: Network, performance: Performance):
     vectorised = network.compile is backend.xla
     apply_to_all = backend.map_rows if vectorised else backend.map_each
 
-    def block(members, frozen, X, y, weight):  # type: ignore[no-untyped-def]
+    def block(members, frozen, X, y, weight):
         def one(vector: Tensor) -> Tensor:
             errors = errors_in_block(network, vector, frozen, X, y, weight)
             return backend.total(performance.of_error(errors))

@@ -85,7 +85,7 @@ def plot_sample_errors(
         ArgumentError: Not as many values, or not finite.
     """
     truth = _flat("y_true", y_true)
-    ax = axes_or_new(ax, 7, 4)
+    ax = axes_or_new(ax, 6, 3)
     for colour, (name, values) in zip(COLOURS, predictions.items(), strict=False):
         predicted = _flat(f"predictions[{name!r}]", values)
         if predicted.size != truth.size:

@@ -111,9 +111,7 @@ class Training:
     network: Network
     method: Any
 
-    def compiled(
-        self, name: str, function: Callable[..., Any], rows: Rows
-    ) -> Callable[..., Any]:
+    def compiled(self, name: str, function: Callable[..., Any], rows: Rows) -> Callable[..., Any]:
         """Return a function of this class compiled, the same for equal shapes throughout."""
         whole = self.network.compile is backend.xla and self.network.layout.size <= _SMALL
         shapes = tuple(None if blocks is None else blocks.X.shape for blocks in rows)
@@ -175,14 +173,14 @@ class Training:
 
         return backend.while_loop(goes_on, epoch, (state, buffer))
 
-    def _step(self, state, frozen, rows, local, parameters):  # type: ignore[no-untyped-def]
+    def _step(self, state, frozen, rows, local, parameters):
         evaluate = partial(self._squared_error, frozen, rows.train)
         return self.method.step(evaluate, state.vector, state.memory, local, parameters)
 
     def _squared_error(self, frozen: list[Tensor], data: Blocks, vector: Tensor) -> Tensor:
         return sum_of_squares(self.network, vector, frozen, data)
 
-    def _look(self, state, frozen, rows, limits, parameters):  # type: ignore[no-untyped-def]
+    def _look(self, state, frozen, rows, limits, parameters):
         """Evaluate the weights, update the best ones, and ask every reason to stop."""
         perf, gradient, local = self.method.evaluate(self.network, state.vector, frozen, rows.train)
         vperf, tperf = (self._perf(state.vector, frozen, r) for r in (rows.validation, rows.test))

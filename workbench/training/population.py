@@ -120,7 +120,7 @@ def trained_loss(
     return lambda members: measure(train_all(members).members)
 
 
-def _each(  # type: ignore[no-untyped-def]
+def _each(
     training: Training,
     members: Tensor,
     count: Tensor,

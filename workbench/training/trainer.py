@@ -101,11 +101,11 @@ def train(
     kept, held = _held_out(len(X), validation, seed)
     if held is not None:
         validation = (X[held], y[held])
-    pairs = [(X[kept], y[kept])] + [
-        pair and samples_for(model, *_pair(name, pair), (f"{name}[0]", f"{name}[1]"))
+    held_rows = [
+        None if pair is None else blocks_of(network, *_checked_pair(model, name, pair))
         for name, pair in (("validation", validation), ("test", test))
     ]
-    rows = Rows(*(pair and blocks_of(network, *pair) for pair in pairs))
+    rows = Rows(blocks_of(network, X[kept], y[kept]), *held_rows)
     run = _Run(Training(network, function), model, rows, limits, deadline)
     run.run(progress_bar.bar(limits.epochs, method, "epoch", enabled=progress))
     vector_to_weights(model, run.reached.best_vector)
@@ -208,10 +208,11 @@ def configured(method: str, options: dict[str, float]) -> Any:
     return function(**options)
 
 
-def _pair(name: str, pair: object) -> tuple[ArrayLike, ArrayLike]:
+def _checked_pair(model: Any, name: str, pair: object) -> Any:
+    """Return a pair (X, y) that fits the model."""
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         raise ArgumentError(name, "be a pair (X, y)", f"a {type(pair).__name__}")
-    return pair[0], pair[1]
+    return samples_for(model, *pair, (f"{name}[0]", f"{name}[1]"))
 
 
 def _held_out(
