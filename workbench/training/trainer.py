@@ -212,7 +212,7 @@ def _checked_pair(model: Any, name: str, pair: object) -> Any:
     """Return a pair (X, y) that fits the model."""
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         raise ArgumentError(name, "be a pair (X, y)", f"a {type(pair).__name__}")
-    return samples_for(model, *pair, (f"{name}[0]", f"{name}[1]"))
+    return samples_for(model, pair[0], pair[1], (f"{name}[0]", f"{name}[1]"))
 
 
 def _held_out(
