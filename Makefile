@@ -4,7 +4,7 @@
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test format lock lab bench clean
+.PHONY: help setup run test format lock lab lessons bench clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10
@@ -30,6 +30,9 @@ lock: setup  ## Resolve the dependencies anew (UPGRADE=1 for the newest versions
 
 lab: setup  ## Open the lessons in JupyterLab
 	@$(PY) -m workbench.cli lab notebooks
+
+lessons: setup  ## Execute the lessons anew and keep their outputs in notebooks/
+	@$(PY) tools/lessons.py
 
 bench: setup  ## Measure speed against peers, as ratios in one run
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(PY) "$$script"; done

@@ -63,6 +63,8 @@ class _Kernel(AsyncKernelManager):
         """End the kernel and close every connection to it."""
         for client in self._clients:
             client.stop_channels()
+        if self.context.closed:  # nbclient has cleaned up after a kernel that did not start
+            return
         end = self.shutdown_kernel if self.has_kernel else self.cleanup_resources
         run_sync(end)()
 
@@ -145,6 +147,10 @@ def execute(
         if interrupts.count:
             raise NotebookInterrupted(target) from None
         raise CellError(target, None, "", "it died, most often for want of memory.") from error
+    except RuntimeError as error:  # of jupyter_client
+        if "before replying" not in str(error):
+            raise
+        raise CellError(target, None, "", "it did not start. See: workbench doctor") from error
     finally:
         kernel.close()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import platform
 import re
 from collections.abc import Iterator, Mapping
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.batch.recording import encode, outputs, recorded
+from workbench.files import replace_file
 
 # What can change a figure in the last digit; the lock file names the rest.
 _PACKAGES = (
@@ -113,20 +113,17 @@ def write_figures(folder: Path, images: Mapping[str, bytes], stale: list[str]) -
     return [folder / name for name in images]
 
 
+def write_notebook(path: Path, notebook: Any) -> None:
+    """Write a notebook with its text in lines, as Jupyter saves it."""
+    import nbformat
+
+    replace_file(path, (nbformat.writes(notebook) + "\n").encode("utf-8"))
+
+
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write ``content`` as indented JSON."""
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     replace_file(path, text.encode("utf-8"))
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file beside its place and rename it, so that it is whole or the old one."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        beside.write_bytes(content)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _headings(notebook: Mapping[str, Any]) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import workbench
 from workbench.batch.execute import execute
-from workbench.batch.harvest import figures, replace_file, results, write_figures, write_json
+from workbench.batch.harvest import figures, results, write_figures, write_json, write_notebook
 from workbench.batch.parameters import (
     Parameter,
     checked_values,
@@ -113,7 +113,7 @@ def run_lesson(
     found["files"] = {"notebook": f"{name}.ipynb", "figures": list(images)}
     notebook = place / f"{name}.ipynb"
     executed["metadata"]["papermill"]["output_path"] = str(notebook)
-    replace_file(notebook, json.dumps(executed, indent=1, ensure_ascii=False).encode() + b"\n")
+    write_notebook(notebook, executed)
     write_json(place / "results.json", found)
     partial.unlink()
     return LessonRun(name, place, notebook, tuple(written), found)

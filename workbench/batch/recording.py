@@ -40,8 +40,13 @@ def record(**values: object) -> None:
     encoded = {name: encode(name, value) for name, value in values.items()}
     if not isinstance(encoded.get("times", {}), dict):
         raise ArgumentError("times", "be a mapping of names to seconds", values["times"])
+    display(record_bundle(encoded), raw=True)
+
+
+def record_bundle(encoded: dict[str, Json]) -> dict[str, Json]:
+    """Return encoded values as the MIME bundle that a notebook holds and Jupyter shows."""
     shown = "\n".join(f"{name} = {_shortened(value)}" for name, value in encoded.items())
-    display({MIME: encoded, "text/plain": shown}, raw=True)
+    return {MIME: encoded, "text/plain": shown}
 
 
 def encode(name: str, value: object) -> Json:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import math
-import os
 import sys
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from workbench.data.checksum import verified_bytes
 from workbench.data.dataset import DATASETS, Dataset
 from workbench.data.folder import datasets_folder
 from workbench.errors import ArgumentError
+from workbench.files import replace_file
 
 CSV_NAME, MAT_NAME = "quadratic.csv", "quadratic.mat"
 CSV_SHA256 = "0e5f80843b231e93067494c0865dd6cf5c6aff83cb05ef968251c06e37877f3e"
@@ -84,12 +84,7 @@ def write_quadratic(folder: str | Path) -> tuple[Path, Path]:
     X, y = sample_quadratic()
     paths = Path(folder) / CSV_NAME, Path(folder) / MAT_NAME
     for path, content in zip(paths, (csv_bytes(X, y), mat_bytes(X, y)), strict=True):
-        beside = path.with_name(f".{path.name}.{os.getpid()}.new")
-        try:
-            beside.write_bytes(content)
-            os.replace(beside, path)
-        finally:
-            beside.unlink(missing_ok=True)
+        replace_file(path, content)
     return paths
 
 

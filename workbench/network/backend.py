@@ -51,12 +51,23 @@ def cached(key: Hashable, make: Callable[[], Any]) -> Any:
 
 def xla(function: Function) -> Function:
     """Compile with XLA, once for every combination of shapes."""
-    return tf.function(function, jit_compile=True, autograph=False)
+    return _traced_in_silence(tf.function(function, jit_compile=True, autograph=False))
 
 
 def graph(function: Function) -> Function:
     """Compile into a TensorFlow graph, once for every combination of shapes."""
-    return tf.function(function, autograph=False)
+    return _traced_in_silence(tf.function(function, autograph=False))
+
+
+def _traced_in_silence(compiled: Function) -> Function:
+    # TensorFlow counts traces by line of code, and warns when closures of one line are traced
+    # for many architectures and shapes. Traces asked for by this name are not counted.
+    def call(*arguments: Any) -> Any:
+        if not compiled.experimental_get_tracing_count():
+            compiled.get_concrete_function(*arguments)
+        return compiled(*arguments)
+
+    return call
 
 
 def gradient(function: Function, at: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from workbench import checks
 from workbench.errors import ArgumentError
@@ -14,6 +14,7 @@ from workbench.plot.palette import COLOURS, FAINT, axes_or_new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.tri import Triangulation
 
 
 def plot_surface(X: ArrayLike, y: ArrayLike, ax: Any = None) -> Any:
@@ -35,7 +36,7 @@ def plot_surface(X: ArrayLike, y: ArrayLike, ax: Any = None) -> Any:
 
         figure = pyplot.figure(figsize=(6, 4.5), layout="constrained")
         ax = figure.add_subplot(projection="3d")
-    ax.plot_trisurf(X[:, 0], X[:, 1], y[:, 0], cmap="viridis", linewidth=0.1)
+    ax.plot_trisurf(_surface(X), y[:, 0], cmap="viridis", linewidth=0.1)
     ax.set(xlabel="$x_1$", ylabel="$x_2$", zlabel="$y$")
     ax.set_box_aspect(None, zoom=0.88)  # room for the label of the third axis
     return ax
@@ -99,6 +100,20 @@ def plot_sample_errors(
     ax.set(xlabel="test sample", ylabel="prediction - true value")
     ax.legend()
     return ax
+
+
+def _surface(X: NDArray[np.floating]) -> Triangulation:
+    """Return the triangles between points ``(samples, 2)``, without slivers along the border.
+
+    The convex hull closes over whatever gap the samples leave at the border, and a surface
+    that bends upwards is then drawn with flat lids.
+    """
+    from matplotlib.tri import TriAnalyzer, Triangulation
+
+    triangles = Triangulation(X[:, 0], X[:, 1])
+    flat = TriAnalyzer(triangles).get_flat_tri_mask(min_circle_ratio=0.1)
+    triangles.set_mask(flat)
+    return triangles
 
 
 def _flat(argument: str, values: ArrayLike) -> Any:
