@@ -59,7 +59,7 @@ def graph(function: Function) -> Function:
     return _traced_in_silence(tf.function(function, autograph=False))
 
 
-def _traced_in_silence(compiled: Function) -> Function:
+def _traced_in_silence(compiled: Any) -> Function:
     # TensorFlow counts traces by line of code, and warns when closures of one line are traced
     # for many architectures and shapes. Traces asked for by this name are not counted.
     def call(*arguments: Any) -> Any:
