@@ -67,10 +67,6 @@ class Network:
     outputs: int
     compile: Callable[[Callable[..., Any]], Callable[..., Any]]
 
-    def apply(self, vector: Tensor, frozen: list[Tensor], X: Tensor) -> Tensor:
-        """Return the outputs ``(rows, outputs)`` of the network with these weights."""
-        return self.call(self.layout.unpack(vector), frozen, X)
-
     def call(self, arrays: list[Tensor], frozen: list[Tensor], X: Tensor) -> Tensor:
         """Return the outputs ``(rows, outputs)``, from the weights as arrays."""
         return self.model.stateless_call(arrays, frozen, X, training=False)[0]
@@ -145,9 +141,13 @@ def blocks_of(network: Network, X: NDArray[np.floating], y: NDArray[np.floating]
     )
 
 
-def errors_in_block(network, vector, frozen, X, y, weight):
-    """Return outputs minus targets ``(rows, outputs)``, zero in padding."""
-    return (network.apply(vector, frozen, X) - y) * weight[:, None]
+def errors_in_block(network, vector, frozen, X, y, weight, call=None):
+    """Return outputs minus targets ``(rows, outputs)``, zero in padding.
+
+    ``call`` is another way to compute what `Network.call` does.
+    """
+    outputs = (call or network.call)(network.layout.unpack(vector), frozen, X)
+    return (outputs - y) * weight[:, None]
 
 
 def jacobian_of_block(
@@ -229,7 +229,7 @@ def jacobian(model: keras.Model, X: ArrayLike) -> NDArray[np.floating]:
     network = network_of(model)
     X = checks.samples("X", X, tuple(model.input_shape[1:]), "the model's input")
     compiled = backend.cached(
-        (network.key, "jacobian"),
+        (network.key, "jacobian", X.shape),
         lambda: network.compile(lambda *arguments: jacobian_of_block(network, *arguments)),
     )
     dtype = network.layout.dtype
