@@ -103,12 +103,19 @@ def test_normal_equations_are_those_of_the_whole_jacobian_whatever_the_blocks(
     np.testing.assert_allclose(ee, e @ e, rtol=1e-12)
 
 
-def test_the_damped_solution_solves_and_is_nan_where_there_is_none() -> None:
+@pytest.mark.parametrize("compiler", [backend.graph, backend.xla])
+@pytest.mark.parametrize("size", [1, 4, backend.SMALL, backend.SMALL + 1])
+def test_the_damped_solution_solves_and_is_nan_where_there_is_none(compiler, size: int) -> None:
+    """Graphs factorise, and XLA eliminates in small systems."""
     rng = np.random.default_rng(5)
-    J, b = rng.normal(size=(9, 4)), rng.normal(size=4)
-    found = backend.solve_damped(backend.tensor(J.T @ J, "float64"), b, 0.3).numpy()
-    np.testing.assert_allclose(found, np.linalg.solve(J.T @ J + 0.3 * np.eye(4), b), rtol=1e-12)
-    assert np.isnan(backend.solve_damped(backend.tensor(-np.eye(4), "float64"), b, 0.3)).all()
+    J, b = rng.normal(size=(2 * size + 1, size)), rng.normal(size=size)
+    solve = compiler(backend.solve_damped)
+    damping, rhs = (backend.tensor(value, "float64") for value in (0.3, b))
+    found = solve(backend.tensor(J.T @ J, "float64"), rhs, damping).numpy()
+    expected = np.linalg.solve(J.T @ J + 0.3 * np.eye(size), b)
+    np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-14)
+    negative = np.diag(np.r_[np.ones(size - 1), -1.0])
+    assert np.isnan(solve(backend.tensor(negative, "float64"), rhs, damping)).all()
 
 
 def test_a_model_with_two_inputs_is_refused() -> None:

@@ -112,8 +112,8 @@ def test_lm_works_in_float32_as_far_as_its_digits_go() -> None:
 
 
 def test_more_weights_than_xla_pays_for_train_the_same_way() -> None:
-    """41 weights take the graph loop, 21 the XLA loop; both are the NumPy version's."""
-    model = feedforward([2, 10, 1], seed=0)
+    """101 weights take the graph loop, 21 the XLA loop; both are the NumPy version's."""
+    model = feedforward([2, 25, 1], seed=0)
     perf, _, mu = numpy_levenberg_marquardt(model.get_weights(), X, Y, 10)
     record = train(model, X, Y, epochs=10, progress=False)
     np.testing.assert_allclose(record.perf, perf, rtol=1e-5)
@@ -122,7 +122,11 @@ def test_more_weights_than_xla_pays_for_train_the_same_way() -> None:
 
 @pytest.mark.parametrize(("epochs", "most"), [(100, 1e-6), (1000, 2e-9)])
 def test_the_first_lesson_reaches_its_error(epochs: int, most: float) -> None:
-    """Median over 5 seeds, test rows, in [-1, 1] units; over 100 seeds 3.7e-7 and 5.8e-10."""
+    """Median over 5 seeds, test rows, in [-1, 1] units; over 100 seeds 3.7e-7 and 5.8e-10.
+
+    After 100 epochs a good third of the starts are still in a narrow valley at 1e-5, and the
+    others below 5e-7: other streams of 100 seeds have medians of 3e-7 to 1e-6.
+    """
     data = load_dataset("quadratic")
     errors = []
     for seed in range(5):

@@ -89,9 +89,9 @@ class Ledger:
             worst value there is.
         bounds: Rows (low, high), shape (genes, 2); for the methods to read.
         limits: When to stop.
-        pad: Largest number of rows to pad to, or 0 for no padding. Rows are padded to the next
-            power of two by repeating the last, so that a compiled objective sees few shapes.
-            The repetitions are neither counted nor returned.
+        pad: Largest number of rows to pad to, or 0 for no padding. Rows are padded to a power of
+            two, or a multiple of an eighth of one, by repeating the last, so that a compiled
+            objective sees few shapes. The repetitions are neither counted nor returned.
         heard: Called with the ledger after each generation. A StopIteration ends the search.
     """
 
@@ -193,7 +193,9 @@ class Ledger:
 
 def _padded(members: Floats, most: int) -> Floats:
     # A copy either way: an objective that writes to its argument harms nobody.
-    count = min(1 << (len(members) - 1).bit_length(), most)
+    above = 1 << (len(members) - 1).bit_length()
+    step = min(above, max(8, above // 8))
+    count = min(-(-len(members) // step) * step, most)
     if count <= len(members):
         return members.copy()
     return np.concatenate([members, members[-1:].repeat(count - len(members), axis=0)])

@@ -65,7 +65,7 @@ def minimize(
             StopIteration ends the search.
         seed: Generator, or seed for one.
         progress: Show a bar when it takes longer than a second.
-        pad: Pad members to powers of two by repeating the last, for an objective that is
+        pad: Pad members to one of few heights by repeating the last, for an objective that is
             compiled for each shape. The repetitions are not counted.
         **options: Options of the method; for ``"ga"`` those of `workbench.evolve.Genetic`.
 

@@ -1,10 +1,11 @@
-"""A plain chain of Dense layers, written out for a population.
+"""A plain chain of Dense layers, written out for XLA.
 
-Keras multiplies matrices. A population of small networks is then a batch of products of very
-thin ones, which XLA hands one by one to a matrix library; written out as sums over the few
-inputs of a layer, it fuses all of a network into loops over the samples. Measured with 50
-members and 1500 samples of 2-5-1: 0.68 instead of 0.80 ms. (A Jacobian does not gain, which
-keeps Keras's own way.)
+Keras multiplies matrices. A small network is then a few products of very thin ones, which XLA
+hands one by one to a matrix library; written out as sums over the few inputs of a layer, it
+fuses all of a network into loops over the samples. These lie along the last axis, one neuron a
+row, so that the loops run over contiguous numbers however few neurons there are. Measured with
+1500 samples of 2-5-1: the losses of 50 members in 0.5 instead of 0.8 ms, the error of one in 27
+instead of 78 µs. (A Jacobian by reverse passes does not gain, and keeps Keras's own way.)
 """
 
 from __future__ import annotations
@@ -12,19 +13,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from keras import ops
+
 from workbench.network.backend import Tensor
 
 if TYPE_CHECKING:
     import keras
 
-# With more inputs the matrix library wins: 19-25-1 takes 4.4 ms its way and 6.0 ms written out,
-# 64-10-2 3.5 and 21, but 16-8-1 1.4 and 1.25, 2-5-5-1 1.7 and 1.0.
+# With more inputs the matrix library wins.
 _FEW = 16
+# Activations that see the whole layer and therefore want samples as rows.
+_ACROSS = ("softmax", "log_softmax", "sparsemax", "glu", "squareplus")
+
+Chain = Callable[[list[Tensor], list[Tensor], Tensor], Tensor]
 
 
-def dense_chain(
-    model: keras.Model,
-) -> Callable[[list[Tensor], list[Tensor], Tensor], Tensor] | None:
+def dense_chain(model: keras.Model) -> Chain | None:
     """Return the outputs of a model as a function of weights and inputs, written out.
 
     Args:
@@ -46,17 +50,26 @@ def dense_chain(
                 return arrays[places[id(variable)]]
             return frozen[frozen_places[id(variable)]]
 
+        columns = ops.transpose(X)
         for layer in layers:
             kernel = value(layer.kernel)
             inputs = int(kernel.shape[0])
             if inputs <= _FEW:
-                X = sum(X[:, i : i + 1] * kernel[i] for i in range(inputs))
+                columns = sum(kernel[i][:, None] * columns[i] for i in range(inputs))
             else:
-                X = X @ kernel
-            X = layer.activation(X + value(layer.bias) if layer.use_bias else X)
-        return X
+                columns = ops.transpose(kernel) @ columns
+            if layer.use_bias:
+                columns = columns + value(layer.bias)[:, None]
+            columns = _activated(layer.activation, columns)
+        return ops.transpose(columns)
 
     return outputs
+
+
+def _activated(activation: Any, columns: Tensor) -> Tensor:
+    if getattr(activation, "__name__", "") in _ACROSS:
+        return ops.transpose(activation(ops.transpose(columns)))
+    return activation(columns)
 
 
 def _chained(model: keras.Model) -> list[Any] | None:

@@ -29,10 +29,6 @@ from workbench.registry import Registry
 REASONS = ("goal", "epochs", "min_grad", "own", "max_fail")
 CAPACITY = 128  # epochs that one call may record
 
-# Below this many weights XLA unrolls the factorisation well enough to win (see backend):
-# 26 ms against 33 ms for 100 epochs of 21 weights, but 100 ms against 75 ms with 41.
-_SMALL = 32
-
 
 class TrainingFunction(Protocol):
     """A method: a frozen dataclass of its parameters, and one step in tensors.
@@ -113,7 +109,7 @@ class Training:
 
     def compiled(self, name: str, function: Callable[..., Any], rows: Rows) -> Callable[..., Any]:
         """Return a function of this class compiled, the same for equal shapes throughout."""
-        whole = self.network.compile is backend.xla and self.network.layout.size <= _SMALL
+        whole = self.network.compile is backend.xla and self.network.layout.size <= backend.SMALL
         shapes = tuple(None if blocks is None else blocks.X.shape for blocks in rows)
         key = (self.network.key, type(self.method), name, shapes)
         return backend.cached(key, lambda: (backend.xla if whole else backend.graph)(function))
