@@ -9,7 +9,8 @@ import pytest
 from workbench import feedforward
 from workbench.errors import ArgumentError, ModelError
 from workbench.network import backend, jacobian, objective, vector_to_weights, weights_to_vector
-from workbench.network.objective import blocks_of, frozen_values, network_of, normal_equations
+from workbench.network.objective import Problem, blocks_of, frozen_values, network_of
+from workbench.network.performance import PERFORMANCE_FUNCTIONS
 
 
 def paraboloid_network() -> keras.Model:
@@ -95,7 +96,12 @@ def test_normal_equations_are_those_of_the_whole_jacobian_whatever_the_blocks(
     e = (model(X, training=False).numpy() - y).ravel()
     data = blocks_of(network, X, y)
     assert data.X.shape[:2] == (-(-25 // block_rows), min(25, block_rows))
-    solve = backend.graph(lambda *inputs: normal_equations(network, *inputs))
+    none = backend.tensor(0.0, "float64")
+    solve = backend.graph(
+        lambda vector, frozen, data: Problem(
+            network, PERFORMANCE_FUNCTIONS["mse"], frozen, data, none
+        ).squares(vector)
+    )
     vector = backend.tensor(weights_to_vector(model), "float64")
     JJ, Je, ee = (part.numpy() for part in solve(vector, frozen_values(model), data))
     np.testing.assert_allclose(JJ, J.T @ J, rtol=1e-9, atol=1e-12)

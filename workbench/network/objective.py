@@ -1,9 +1,9 @@
-"""What training and search minimise: residuals, their Jacobian, and losses of whole populations.
+"""What training and search minimise: a performance of weights on data, and its derivatives.
 
-The functions here are pure: a weight vector and data in, numbers out, in `keras.ops` and
-`backend`, to be compiled by their caller together with the loop around them. The Jacobian comes
-from one reverse pass for each sample and output, vectorised over all of them (measured for
-1500 x 21: 0.2 ms; forward mode 0.7 ms; ``GradientTape.jacobian`` 23 ms).
+Everything here is pure: a weight vector and data in, numbers out, in `keras.ops` and `backend`,
+to be compiled by its caller together with the loop around it. The Jacobian comes from one
+reverse pass for each sample and output, vectorised over all of them (measured for 1500 x 21:
+0.2 ms; forward mode 0.7 ms; ``GradientTape.jacobian`` 23 ms).
 
 Rows go through in blocks of equal size, padded with rows of weight zero, so that no array
 grows with the number of samples but the data themselves.
@@ -25,6 +25,7 @@ from workbench.network import backend
 from workbench.network.architecture import architecture_key
 from workbench.network.backend import Tensor
 from workbench.network.dense_chain import Chain, dense_chain
+from workbench.network.performance import Performance
 from workbench.network.weights import Layout, layout_of, weights_to_vector
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ class Blocks(NamedTuple):
     Attributes:
         X: Inputs ``(blocks, rows, ...)``.
         y: Targets ``(blocks, rows, outputs)``.
-        weight: 1 for a sample, 0 for padding, ``(blocks, rows)``.
+        weight: Of each sample, or each of its outputs, and 0 for padding:
+            ``(blocks, rows, 1)`` or ``(blocks, rows, outputs)``.
         samples: Number of samples in all, a float scalar.
     """
 
@@ -131,13 +133,26 @@ def samples_for(
     return X.astype(dtype), y.astype(dtype)
 
 
-def blocks_of(network: Network, X: NDArray[np.floating], y: NDArray[np.floating]) -> Blocks:
-    """Put checked data onto the device in blocks whose Jacobian stays small."""
+def blocks_of(
+    network: Network,
+    X: NDArray[np.floating],
+    y: NDArray[np.floating],
+    sample_weight: NDArray[np.floating] | None = None,
+) -> Blocks:
+    """Put checked data onto the device in blocks whose Jacobian stays small.
+
+    Args:
+        network: What they are for.
+        X: Inputs ``(samples, ...)``.
+        y: Targets ``(samples, outputs)``.
+        sample_weight: Weights ``(samples, 1)`` or ``(samples, outputs)``; None for ones.
+    """
     limit = max(1, _BLOCK_ENTRIES // (network.layout.size * network.outputs))
     count = -(-len(X) // limit)
     height = -(-len(X) // count)
     padding = count * height - len(X)
-    weight = np.r_[np.ones(len(X)), np.zeros(padding)]
+    weight = np.ones((len(X), 1)) if sample_weight is None else sample_weight
+    weight = np.r_[weight, np.zeros((padding, weight.shape[1]))]
     # The last sample again, since zeros may be no legal input (a logarithm, a division).
     rows = np.r_[np.arange(len(X)), np.full(padding, len(X) - 1)]
     cut = (count, height)
@@ -145,28 +160,106 @@ def blocks_of(network: Network, X: NDArray[np.floating], y: NDArray[np.floating]
     return Blocks(
         backend.tensor(X[rows].reshape(cut + X.shape[1:]), dtype),
         backend.tensor(y[rows].reshape(cut + y.shape[1:]), dtype),
-        backend.tensor(weight.reshape(cut), dtype),
+        backend.tensor(weight.reshape((*cut, -1)), dtype),
         backend.tensor(float(len(X)), dtype),
     )
 
 
-def errors_in_block(network, vector, frozen, X, y, weight):
-    """Return outputs minus targets ``(rows, outputs)``, zero in padding."""
-    return (network.forward(vector, frozen, X) - y) * weight[:, None]
+@dataclass(frozen=True)
+class Problem:
+    """A performance of the weights of a network on some rows, to be minimised.
+
+    Attributes:
+        network: The network.
+        performance: What is measured.
+        frozen: Values of everything in the network that is not trained.
+        rows: The data.
+        regularization: Share of the mean squared weight in what is minimised, in [0, 1): MATLAB's
+            ``performParam.regularization``.
+    """
+
+    network: Network
+    performance: Performance
+    frozen: list[Tensor]
+    rows: Blocks
+    regularization: Tensor
+
+    @property
+    def count(self) -> Tensor:
+        """Number of errors, samples x outputs."""
+        return self.rows.samples * self.network.outputs
+
+    def perf(self, vector: Tensor) -> Tensor:
+        """Return the performance of weights, a scalar."""
+        (total,) = self._sum(lambda vector, *block: (self._total(vector, *block),), vector)
+        return self._regularized(total, ops.mean(vector * vector))
+
+    def perf_and_gradient(self, vector: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the performance of weights, and its gradient ``(weights,)``."""
+
+        def block(vector: Tensor, *rows: Tensor) -> tuple[Tensor, ...]:
+            total, (gradient,) = backend.gradient(lambda v: self._total(v[0], *rows), [vector])
+            return total, gradient
+
+        total, gradient = self._sum(block, vector)
+        perf = self._regularized(total, ops.mean(vector * vector))
+        return perf, self._regularized(gradient, 2 * vector / self.network.layout.size)
+
+    def normal_equations(self, vector: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return H and g of the Gauss-Newton model, and the performance.
+
+        With ``J'J`` and ``J'e`` scaled as the performance scales squared errors, ``2 g`` is its
+        gradient, and ``2 H`` its Hessian but for the curvature of the network.
+        """
+        JJ, Je, ee = self.squares(vector)
+        size = self.network.layout.size
+        identity = ops.eye(size, dtype=self.network.layout.dtype) / size
+        return (
+            self._regularized(JJ, identity),
+            self._regularized(Je, vector / size),
+            self._regularized(ee, ops.mean(vector * vector)),
+        )
+
+    def squares(self, vector: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return ``J'J``, ``J'e`` and ``e'e``, summed block by block, each row by its weight.
+
+        ``e`` is output minus target, and J its derivative by the weights.
+        """
+        return self._sum(self._squares_of_block, vector)
+
+    def _squares_of_block(self, vector, frozen, X, y, weight):
+        # What each sample and output counts, in the order of the Jacobian's rows.
+        root = ops.sqrt(weight)
+        e = ops.reshape((self.network.forward(vector, frozen, X) - y) * root, (-1, 1))
+        J = jacobian_of_block(self.network, vector, frozen, X, root)
+        return backend.gram(J, J), backend.gram(J, e)[:, 0], backend.gram(e, e)[0, 0]
+
+    def _total(self, vector, frozen, X, y, weight) -> Tensor:
+        outputs = self.network.forward(vector, frozen, X)
+        return backend.total(self.performance.of(outputs, y) * weight)
+
+    def _sum(self, block, vector: Tensor):
+        compiled = self.network.compile(block)
+        return sum_over_blocks(compiled, vector, self.frozen, self.rows)
+
+    def _regularized(self, total: Tensor, of_weights: Tensor) -> Tensor:
+        value = total / self.count if self.performance.mean else total
+        return (1 - self.regularization) * value + self.regularization * of_weights
 
 
 def jacobian_of_block(
-    network: Network, vector: Tensor, frozen: list[Tensor], X: Tensor, weight: Tensor
+    network: Network, vector: Tensor, frozen: list[Tensor], X: Tensor, factor: Tensor
 ) -> Tensor:
     """Return the derivative of every output by every weight, ``(rows * outputs, weights)``.
 
-    Row ``i * outputs + k`` is that of output ``k`` of sample ``i``; padding gives zeros.
+    Row ``i * outputs + k`` is that of output ``k`` of sample ``i``, times its factor out of
+    ``(rows, 1)`` or ``(rows, outputs)``.
     """
     arrays = network.layout.unpack(vector)
     rows = X.shape[0]
     X = ops.repeat(X, network.outputs, axis=0)
-    chosen = ops.tile(ops.eye(network.outputs, dtype=network.layout.dtype), (rows, 1))
-    chosen = chosen * ops.repeat(weight, network.outputs)[:, None]
+    chosen = ops.eye(network.outputs, dtype=network.layout.dtype) * factor[:, :, None]
+    chosen = ops.reshape(chosen, (rows * network.outputs, network.outputs))
 
     def row(sample: tuple[Tensor, Tensor]) -> Tensor:
         x, seed = sample
@@ -177,31 +270,6 @@ def jacobian_of_block(
         return ops.concatenate([ops.reshape(gradient, (-1,)) for gradient in gradients])
 
     return backend.map_rows(row, (X, chosen))
-
-
-def normal_equations(
-    network: Network, vector: Tensor, frozen: list[Tensor], data: Blocks
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return ``J'J``, ``J'e`` and ``e'e``, summed block by block.
-
-    ``e`` is output minus target, and J its derivative by the weights.
-    """
-
-    def block(vector, frozen, X, y, weight):
-        e = ops.reshape(errors_in_block(network, vector, frozen, X, y, weight), (-1, 1))
-        J = jacobian_of_block(network, vector, frozen, X, weight)
-        return backend.gram(J, J), backend.gram(J, e)[:, 0], backend.gram(e, e)[0, 0]
-
-    return sum_over_blocks(network.compile(block), vector, frozen, data)
-
-
-def sum_of_squares(network: Network, vector: Tensor, frozen: list[Tensor], data: Blocks) -> Tensor:
-    """Return ``e'e``, summed block by block."""
-
-    def block(vector, frozen, X, y, weight):
-        return (ops.sum(ops.square(errors_in_block(network, vector, frozen, X, y, weight))),)
-
-    return sum_over_blocks(network.compile(block), vector, frozen, data)[0]
 
 
 def sum_over_blocks(block, vector, frozen, data):
@@ -242,6 +310,6 @@ def jacobian(model: keras.Model, X: ArrayLike) -> NDArray[np.floating]:
         backend.tensor(weights_to_vector(model), dtype),
         frozen_values(model),
         backend.tensor(X, dtype),
-        backend.tensor(np.ones(len(X)), dtype),
+        backend.tensor(np.ones((len(X), 1)), dtype),
     )
     return rows.numpy().reshape(len(X), network.outputs, network.layout.size)

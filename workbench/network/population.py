@@ -19,7 +19,6 @@ from workbench.network.objective import (
     Blocks,
     Network,
     blocks_of,
-    errors_in_block,
     frozen_values,
     network_of,
     samples_for,
@@ -79,8 +78,8 @@ def _compiled(network: Network, performance: Performance, blocks: int):
 
     def block(members, frozen, X, y, weight):
         def one(vector: Tensor) -> Tensor:
-            errors = errors_in_block(network, vector, frozen, X, y, weight)
-            return backend.total(performance.of_error(errors))
+            outputs = network.forward(vector, frozen, X)
+            return backend.total(performance.of(outputs, y) * weight)
 
         return (apply_to_all(one, members),)
 

@@ -12,16 +12,16 @@ bar, looks at the clock, and hears Ctrl-C.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from functools import partial
-from typing import Any, ClassVar, NamedTuple, Protocol
+from dataclasses import asdict, dataclass, replace
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from keras import ops
 
 from workbench.network import backend
 from workbench.network.backend import Tensor
-from workbench.network.objective import Blocks, Network, sum_of_squares
+from workbench.network.objective import Blocks, Network, Problem
+from workbench.network.performance import Performance
 from workbench.registry import Registry
 
 # Reasons to stop in the order they are asked; the number in a compiled state is index + 1.
@@ -29,40 +29,49 @@ from workbench.registry import Registry
 REASONS = ("goal", "epochs", "min_grad", "own", "max_fail")
 CAPACITY = 128  # epochs that one call may record
 
+Memory = dict[str, Tensor]
 
-class TrainingFunction(Protocol):
+
+class TrainingFunction:
     """A method: a frozen dataclass of its parameters, and one step in tensors.
 
     ``parameters`` come as tensors, so that other values compile nothing anew.
     """
 
-    traces: ClassVar[tuple[str, ...]]  # what of the memory is recorded each epoch
-    own_stop: ClassVar[str]  # name of its own reason to stop
-    min_grad: ClassVar[float]  # MATLAB's default for this method
+    traces: ClassVar[tuple[str, ...]] = ()  # what of the memory is recorded each epoch
+    own_stop: ClassVar[str] = ""  # its own reason to stop, a key of STOP_MESSAGES
+    min_grad: ClassVar[float] = 1e-5  # MATLAB's default for this method
+    max_fail: ClassVar[int] = 6  # likewise
+    squares_only: ClassVar[bool] = False  # it minimises squared errors and nothing else
+    solves: ClassVar[bool] = False  # it solves a system of as many equations as there are weights
+    keeps_last: ClassVar[bool] = False  # without validation rows its last weights are its best
 
-    def start(self, parameters: dict[str, Tensor]) -> dict[str, Tensor]:
+    def start(self, problem: Problem, vector: Tensor, parameters: Memory) -> Memory:
         """Return what the method remembers from epoch to epoch, initially."""
+        raise NotImplementedError
 
     def evaluate(
-        self, network: Network, vector: Tensor, frozen: list[Tensor], data: Blocks
+        self, problem: Problem, vector: Tensor, memory: Memory, parameters: Memory
     ) -> tuple[Tensor, Tensor, Any]:
-        """Return the performance, the norm of its gradient, and what `step` needs of both."""
+        """Return the performance, the norm of its gradient, and what `step` needs of both.
+
+        As it stands, this gives `step` the performance and the gradient.
+        """
+        perf, gradient = problem.perf_and_gradient(vector)
+        return perf, ops.norm(gradient), (perf, gradient)
 
     def step(
-        self,
-        evaluate: Callable[[Tensor], Tensor],
-        vector: Tensor,
-        memory: dict[str, Tensor],
-        local: Any,
-        parameters: dict[str, Tensor],
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the next weights and memory; ``evaluate`` gives the squared error of weights."""
+        self, problem: Problem, vector: Tensor, memory: Memory, local: Any, parameters: Memory
+    ) -> tuple[Tensor, Memory]:
+        """Return the next weights and memory; ``local`` is the third of `evaluate`."""
+        raise NotImplementedError
 
-    def stops(self, memory: dict[str, Tensor], parameters: dict[str, Tensor]) -> Tensor:
+    def stops(self, memory: Memory, parameters: Memory) -> Tensor:
         """Return whether the method's own reason to stop holds."""
+        return False
 
 
-TRAINING_FUNCTIONS: Registry[type] = Registry("training function")
+TRAINING_FUNCTIONS: Registry[Any] = Registry("training function")
 
 
 class Rows(NamedTuple):
@@ -82,13 +91,23 @@ class Limits(NamedTuple):
     max_fail: Any
 
 
+class Setting(NamedTuple):
+    """What stays the same in a training, in tensors."""
+
+    frozen: list[Tensor]
+    rows: Rows
+    regularization: Tensor
+    limits: Limits
+    parameters: Memory
+
+
 class State(NamedTuple):
     """Everything a training carries from epoch to epoch; all of it arrays."""
 
     epoch: Any
     reason: Any  # 0: none yet
     vector: Any
-    memory: dict[str, Any]
+    memory: Memory
     best_vector: Any
     best_value: Any  # the best vperf, or perf without validation rows
     best_epoch: Any
@@ -102,40 +121,51 @@ class Training:
     Attributes:
         network: The architecture.
         method: The training function with its parameters.
+        performance: What is minimised.
     """
 
     network: Network
     method: Any
+    performance: Performance
 
     def compiled(self, name: str, function: Callable[..., Any], rows: Rows) -> Callable[..., Any]:
         """Return a function of this class compiled, the same for equal shapes throughout."""
-        whole = self.network.compile is backend.xla and self.network.layout.size <= backend.SMALL
-        shapes = tuple(None if blocks is None else blocks.X.shape for blocks in rows)
-        key = (self.network.key, type(self.method), name, shapes)
+        small = self.network.layout.size <= backend.SMALL or not self.method.solves
+        whole = self.network.compile is backend.xla and small
+        shapes = tuple(
+            None if blocks is None else (blocks.X.shape, blocks.weight.shape) for blocks in rows
+        )
+        key = (self.network.key, type(self.method), self.performance.name, name, shapes)
         return backend.cached(key, lambda: (backend.xla if whole else backend.graph)(function))
 
-    @property
-    def parameters(self) -> dict[str, Tensor]:
-        """The method's parameters as tensors."""
+    def setting(
+        self, frozen: list[Tensor], rows: Rows, regularization: float, limits: Limits
+    ) -> Setting:
+        """Return what stays the same, in tensors."""
         dtype = self.network.layout.dtype
-        return {name: backend.tensor(value, dtype) for name, value in asdict(self.method).items()}
+        most = np.iinfo(np.int32).max
+        return Setting(
+            frozen,
+            rows,
+            backend.tensor(regularization, dtype),
+            Limits(
+                backend.tensor(min(limits.epochs, most), "int32"),
+                backend.tensor(limits.goal, dtype),
+                backend.tensor(limits.min_grad, dtype),
+                backend.tensor(min(limits.max_fail, most), "int32"),
+            ),
+            {name: backend.tensor(value, dtype) for name, value in asdict(self.method).items()},
+        )
 
-    def initial(self, vector: Tensor, parameters: dict[str, Tensor]) -> State:
+    def initial(self, vector: Tensor, setting: Setting) -> State:
         """Return the state before epoch 0."""
-        none = backend.tensor(0, "int32")
-        worst = backend.tensor(np.inf, self.network.layout.dtype)
-        memory = self.method.start(parameters)
+        none = ops.zeros((), "int32")
+        worst = ops.full((), np.inf, self.network.layout.dtype)
+        memory = self.method.start(self._problem(setting), vector, setting.parameters)
         return State(none, none, vector, memory, vector, worst, none, none)
 
     def advance(
-        self,
-        state: State,
-        frozen: list[Tensor],
-        rows: Rows,
-        limits: Limits,
-        parameters: dict[str, Tensor],
-        spell: Tensor,
-        capacity: int = CAPACITY,
+        self, state: State, setting: Setting, spell: Tensor, capacity: int = CAPACITY
     ) -> tuple[State, Tensor]:
         """Run at most ``spell`` epochs and return the state and their records.
 
@@ -147,6 +177,7 @@ class Training:
         begin = state.epoch
         columns = 5 + len(self.method.traces)
         buffer = ops.zeros((capacity, columns), "float64")
+        problem = self._problem(setting)
 
         def goes_on(carried: Any) -> Tensor:
             state, _ = carried
@@ -154,13 +185,15 @@ class Training:
 
         def epoch(carried: Any) -> Any:
             state, buffer = carried
-            state, row, local = self._look(state, frozen, rows, limits, parameters)
+            state, row, local = self._look(state, problem, setting)
             # A caller without interest in the record gives it one row, written over and over.
             place = ops.minimum(state.epoch - begin, capacity - 1)
             buffer = backend.write(buffer, place, row)
             vector, memory = ops.cond(
                 state.reason == 0,
-                lambda: self._step(state, frozen, rows, local, parameters),
+                lambda: self.method.step(
+                    problem, state.vector, state.memory, local, setting.parameters
+                ),
                 lambda: (state.vector, state.memory),
             )
             # An ended training keeps the number of its last epoch.
@@ -169,21 +202,33 @@ class Training:
 
         return backend.while_loop(goes_on, epoch, (state, buffer))
 
-    def _step(self, state, frozen, rows, local, parameters):
-        evaluate = partial(self._squared_error, frozen, rows.train)
-        return self.method.step(evaluate, state.vector, state.memory, local, parameters)
+    def _problem(self, setting: Setting) -> Problem:
+        return Problem(
+            self.network,
+            self.performance,
+            setting.frozen,
+            setting.rows.train,
+            setting.regularization,
+        )
 
-    def _squared_error(self, frozen: list[Tensor], data: Blocks, vector: Tensor) -> Tensor:
-        return sum_of_squares(self.network, vector, frozen, data)
-
-    def _look(self, state, frozen, rows, limits, parameters):
+    def _look(self, state: State, problem: Problem, setting: Setting) -> tuple[State, Tensor, Any]:
         """Evaluate the weights, update the best ones, and ask every reason to stop."""
-        perf, gradient, local = self.method.evaluate(self.network, state.vector, frozen, rows.train)
-        vperf, tperf = (self._perf(state.vector, frozen, r) for r in (rows.validation, rows.test))
+        rows, limits, parameters = setting.rows, setting.limits, setting.parameters
+        perf, gradient, local = self.method.evaluate(
+            problem, state.vector, state.memory, parameters
+        )
+        vperf, tperf = (
+            state.vector[0] * 0 + np.nan
+            if blocks is None
+            else replace(problem, rows=blocks).perf(state.vector)
+            for blocks in (rows.validation, rows.test)
+        )
         value = perf if rows.validation is None else vperf
         better = value < state.best_value
         worse = ops.cast(value > state.best_value, "int32")
         fails = 0 if rows.validation is None else ops.where(better, 0, state.val_fail + worse)
+        if rows.validation is None and self.method.keeps_last:
+            better = ops.isfinite(value)
         conditions = {
             "goal": perf <= limits.goal,
             "epochs": state.epoch >= limits.epochs,
@@ -204,8 +249,3 @@ class Training:
         traces = (state.memory[name] for name in self.method.traces)
         row = [perf, vperf, tperf, gradient, state.val_fail, *traces]
         return state, ops.stack([ops.cast(entry, "float64") for entry in row]), local
-
-    def _perf(self, vector: Tensor, frozen: list[Tensor], data: Blocks | None) -> Tensor:
-        if data is None:
-            return vector[0] * 0 + np.nan
-        return self._squared_error(frozen, data, vector) / (data.samples * self.network.outputs)

@@ -21,8 +21,8 @@ from workbench.network import backend
 from workbench.network.backend import Tensor
 from workbench.network.objective import blocks_of, frozen_values, network_of, samples_for
 from workbench.network.population import PopulationLoss, population_loss
-from workbench.training.loop import Limits, Rows, Training
-from workbench.training.trainer import configured
+from workbench.training.loop import Limits, Rows, Setting, Training
+from workbench.training.trainer import configured, performance_for
 
 if TYPE_CHECKING:
     import keras
@@ -37,7 +37,7 @@ class Trained(NamedTuple):
 
     Attributes:
         members: Weights after training ``(members, weights)``.
-        perf: Mean squared error of each ``(members,)``.
+        perf: Performance of each ``(members,)``.
     """
 
     members: NDArray[np.float64]
@@ -51,6 +51,7 @@ def population_trainer(
     method: str = "trainlm",
     *,
     epochs: int = 20,
+    loss: str = "mse",
     **options: float,
 ) -> Callable[[NDArray[np.float64]], Trained]:
     """Return the function that trains every member for some epochs.
@@ -61,6 +62,7 @@ def population_trainer(
         y: Targets ``(samples, outputs)``, or ``(samples,)`` for one output.
         method: Registered name of the training function.
         epochs: Epochs for each member.
+        loss: The performance to minimise.
         **options: Parameters of the method.
 
     Returns:
@@ -72,23 +74,17 @@ def population_trainer(
         UnknownNameError: There is no such method or option.
     """
     network = network_of(model)
-    dtype = network.layout.dtype
-    training = Training(network, configured(method, options))
+    training = Training(network, configured(method, options), performance_for(method, loss))
     data = Rows(blocks_of(network, *samples_for(model, X, y)), None, None)
-    limits = Limits(
-        backend.tensor(checks.integer("epochs", epochs), "int32"),
-        backend.tensor(0.0, dtype),
-        backend.tensor(training.method.min_grad, dtype),
-        backend.tensor(1, "int32"),
-    )
-    frozen, parameters = frozen_values(model), training.parameters
+    limits = Limits(checks.integer("epochs", epochs), 0.0, training.method.min_grad, 1)
+    setting = training.setting(frozen_values(model), data, 0.0, limits)
     compiled = training.compiled("each", partial(_each, training), data)
 
     def some(members: NDArray[np.float64]) -> Trained:
         slots = np.zeros((_SLOTS, network.layout.size))
         slots[: len(members)] = members
         count = np.int32(len(members))
-        ended = compiled(backend.tensor(slots, dtype), count, frozen, data, limits, parameters)
+        ended = compiled(backend.tensor(slots, network.layout.dtype), count, setting)
         return Trained(*(np.asarray(part[: len(members)], float) for part in ended))
 
     def every(members: NDArray[np.float64]) -> Trained:
@@ -109,7 +105,7 @@ def trained_loss(
     *,
     method: str = "trainlm",
     epochs: int = 20,
-    **options: float,
+    **options: Any,
 ) -> PopulationLoss:
     """Return the function from weight vectors to their losses after some epochs of training.
 
@@ -120,22 +116,12 @@ def trained_loss(
     return lambda members: measure(train_all(members).members)
 
 
-def _each(
-    training: Training,
-    members: Tensor,
-    count: Tensor,
-    frozen: list[Tensor],
-    data: Rows,
-    limits: Limits,
-    parameters: dict[str, Tensor],
-):
+def _each(training: Training, members: Tensor, count: Tensor, setting: Setting):
     def one(carried: Any) -> Any:
         number, members, perf = carried
-        state = training.initial(members[number], parameters)
+        state = training.initial(members[number], setting)
         # As many looks as there are epochs, and the last one.
-        state, _ = training.advance(
-            state, frozen, data, limits, parameters, limits.epochs + 1, capacity=1
-        )
+        state, _ = training.advance(state, setting, setting.limits.epochs + 1, capacity=1)
         members = backend.write(members, number, state.best_vector)
         return number + 1, members, backend.write(perf, number, state.best_value)
 

@@ -16,6 +16,7 @@ from workbench.checks import Seed
 from workbench.errors import ArgumentError, UnknownNameError
 from workbench.network import backend
 from workbench.network.objective import blocks_of, frozen_values, network_of, samples_for
+from workbench.network.performance import PERFORMANCE_FUNCTIONS, Performance
 from workbench.network.weights import vector_to_weights, weights_to_vector
 from workbench.training import levenberg_marquardt as levenberg_marquardt
 from workbench.training.loop import (
@@ -24,6 +25,7 @@ from workbench.training.loop import (
     TRAINING_FUNCTIONS,
     Limits,
     Rows,
+    Setting,
     State,
     Training,
 )
@@ -36,7 +38,6 @@ Held: TypeAlias = tuple[ArrayLike, ArrayLike] | float | None
 
 # Seconds that one compiled call may take: long against its overhead, short for Ctrl-C.
 _SPELL = 0.1
-_FOREVER = np.iinfo(np.int32).max
 
 
 def train(
@@ -47,10 +48,13 @@ def train(
     *,
     epochs: int = 1000,
     goal: float = 0.0,
+    loss: str = "mse",
+    regularization: float = 0.0,
+    sample_weight: ArrayLike | None = None,
     validation: Held = None,
     test: tuple[ArrayLike, ArrayLike] | None = None,
     min_grad: float | None = None,
-    max_fail: int = 6,
+    max_fail: int | None = None,
     time: float = np.inf,
     seed: Seed = None,
     progress: bool = True,
@@ -65,12 +69,19 @@ def train(
         y: Targets ``(samples, outputs)``, or ``(samples,)`` for one output.
         method: Registered name of the training function.
         epochs: Most epochs to train.
-        goal: Stop when the mean squared error is no higher.
+        goal: Stop when the performance is no higher.
+        loss: ``"mse"``, ``"sse"``, ``"mae"``, ``"sae"`` or ``"crossentropy"``: the performance
+            to minimise. Methods with a Jacobian (trainlm, trainbr) want squared errors.
+        regularization: Share of the mean squared weight in what is minimised, in [0, 1);
+            MATLAB's ``performParam.regularization``.
+        sample_weight: What each sample counts, ``(samples,)``, or each of its outputs,
+            ``(samples, outputs)``; MATLAB's error weights. Validation and test rows count 1.
         validation: Rows that end the training when they get worse: a pair (X, y), or the
             fraction of the rows of X to draw for it. None validates on nothing.
         test: A pair (X, y) to record the error of, without influence on the training.
         min_grad: Stop when the norm of the gradient is no higher (default: the method's).
-        max_fail: Stop after so many epochs in a row without better validation.
+        max_fail: Stop after so many epochs in a row without better validation (default: the
+            method's).
         time: Stop after so many seconds, to within the tenth of a second that one compiled
             call takes, or the one epoch if that is longer.
         seed: Generator, or seed for one, of the validation rows.
@@ -93,11 +104,14 @@ def train(
         epochs=checks.integer("epochs", epochs, minimum=0),
         goal=checks.real("goal", goal, 0),
         min_grad=checks.real("min_grad", function.min_grad if min_grad is None else min_grad, 0),
-        max_fail=checks.integer("max_fail", max_fail),
+        max_fail=checks.integer("max_fail", function.max_fail if max_fail is None else max_fail),
     )
+    regularization = check_regularization(regularization)
+    performance = performance_for(method, loss)
     deadline = started + checks.real("time", time, 0, open_low=True)
     network = network_of(model)
     X, y = samples_for(model, X, y)
+    weight = _checked_weight(sample_weight, y)
     kept, held = _held_out(len(X), validation, seed)
     if held is not None:
         validation = (X[held], y[held])
@@ -105,8 +119,11 @@ def train(
         None if pair is None else blocks_of(network, *_checked_pair(model, name, pair))
         for name, pair in (("validation", validation), ("test", test))
     ]
-    rows = Rows(blocks_of(network, X[kept], y[kept]), *held_rows)
-    run = _Run(Training(network, function), model, rows, limits, deadline)
+    weight = None if weight is None else weight[kept]
+    rows = Rows(blocks_of(network, X[kept], y[kept], weight), *held_rows)
+    training = Training(network, function, performance)
+    setting = training.setting(frozen_values(model), rows, regularization, limits)
+    run = _Run(training, setting, weights_to_vector(model), deadline)
     run.run(progress_bar.bar(limits.epochs, method, "epoch", enabled=progress))
     vector_to_weights(model, run.reached.best_vector)
     return run.record(method, clock.perf_counter() - started, kept, held)
@@ -124,38 +141,34 @@ class _Reached(NamedTuple):
 class _Run:
     """One training under way: spells of compiled epochs, and what they reached."""
 
-    def __init__(self, training: Training, model: Any, rows: Rows, limits: Limits, deadline: float):
-        self.training, self.rows, self.deadline = training, rows, deadline
-        self.frozen = frozen_values(model)
-        self.parameters = training.parameters
-        dtype = training.network.layout.dtype
-        self.limits = Limits(
-            backend.tensor(min(limits.epochs, _FOREVER), "int32"),
-            backend.tensor(limits.goal, dtype),
-            backend.tensor(limits.min_grad, dtype),
-            backend.tensor(min(limits.max_fail, _FOREVER), "int32"),
-        )
+    def __init__(
+        self,
+        training: Training,
+        setting: Setting,
+        vector: NDArray[np.floating],
+        deadline: float,
+    ):
+        self.training, self.setting, self.deadline = training, setting, deadline
         # What stays if Ctrl-C comes before the first spell ends.
         nothing = np.full((1, 5 + len(training.method.traces)), np.nan)
         nothing[:, 4] = 0
-        self.reached = _Reached(nothing, weights_to_vector(model), 0, "interrupted")
+        self.reached = _Reached(nothing, vector, 0, "interrupted")
 
     def run(self, bar: Any) -> None:
         """Take spell after spell until there is a reason to stop, Ctrl-C included."""
         training = self.training
-        advance = training.compiled("advance", training.advance, self.rows)
+        rows = self.setting.rows
+        advance = training.compiled("advance", training.advance, rows)
         vector = backend.tensor(self.reached.best_vector, training.network.layout.dtype)
-        state = training.initial(vector, self.parameters)
+        state = training.initial(vector, self.setting)
         spells: list[NDArray[np.float64]] = []
         # Many blocks make a long epoch, and a spell cannot be interrupted.
-        length = 16 if len(self.rows.train.X) == 1 else 1
+        length = 16 if len(rows.train.X) == 1 else 1
         with bar, contextlib.suppress(KeyboardInterrupt):
             while not spells or self.reached.stop == "interrupted":
                 begun = clock.perf_counter()
                 begin = int(state.epoch)
-                state, records = advance(
-                    state, self.frozen, self.rows, self.limits, self.parameters, np.int32(length)
-                )
+                state, records = advance(state, self.setting, np.int32(length))
                 ended = int(state.reason) > 0
                 looks = int(state.epoch) - begin + ended
                 spells.append(records.numpy()[:looks])
@@ -196,6 +209,47 @@ class _Run:
             train_rows=kept,
             val_rows=held,
         )
+
+
+def performance_for(method: str, loss: str) -> Performance:
+    """Return a performance that a training function can minimise.
+
+    Raises:
+        ArgumentError: The method wants squared errors, and they are not.
+        UnknownNameError: There is no such method or loss.
+    """
+    performance = PERFORMANCE_FUNCTIONS[loss]
+    if TRAINING_FUNCTIONS[method].squares_only and not performance.squares:
+        raise ArgumentError(
+            "loss",
+            f'be "mse" or "sse" for {method}, whose Jacobian is that of the errors',
+            loss,
+            'Choose another training function, method="trainscg" for example.',
+        )
+    return performance
+
+
+def check_regularization(value: float) -> float:
+    """Return the share of the weights in the performance, in [0, 1)."""
+    if checks.real("regularization", value, 0) >= 1:
+        raise ArgumentError("regularization", "be below 1, or nothing is left of the data", value)
+    return float(value)
+
+
+def _checked_weight(
+    sample_weight: ArrayLike | None, y: NDArray[np.floating]
+) -> NDArray[np.floating] | None:
+    """Return weights as (samples, 1) or (samples, outputs)."""
+    if sample_weight is None:
+        return None
+    weight = checks.matrix("sample_weight", sample_weight)
+    if weight.shape not in ((len(y), 1), y.shape) or weight.min() < 0 or not weight.any():
+        raise ArgumentError(
+            "sample_weight",
+            f"have shape ({len(y)},) or {y.shape}, and be non-negative and not all zero",
+            f"shape {np.shape(sample_weight)} and minimum {weight.min():g}",
+        )
+    return weight
 
 
 def configured(method: str, options: dict[str, float]) -> Any:
