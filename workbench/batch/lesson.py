@@ -75,6 +75,9 @@ LESSONS: Registry[Lesson] = Registry("lesson")
 LESSONS.register("ga-bp")(
     Lesson("01_ga_bp_regression.ipynb", "BP network for y = x1² + x2², initial weights by GA")
 )
+LESSONS.register("backprop")(
+    Lesson("02_backpropagation_by_hand.ipynb", "Chain rule and gradient descent, derived by hand")
+)
 
 
 def run_lesson(

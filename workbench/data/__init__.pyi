@@ -8,6 +8,7 @@ from .scaling import SCALERS as SCALERS
 from .scaling import MapMinMax as MapMinMax
 from .scaling import MapStd as MapStd
 from .scaling import NoScaling as NoScaling
+from .spam import load_mails as load_mails
 from .splitting import DIVISIONS as DIVISIONS
 from .splitting import Split as Split
 from .splitting import split as split
