@@ -1,8 +1,5 @@
 """The figures show the numbers they were given."""
 
-from collections.abc import Iterator
-
-import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,41 +9,11 @@ from workbench.errors import ArgumentError
 from workbench.plot import (
     plot_comparison,
     plot_ga_trace,
-    plot_performance,
-    plot_regression,
     plot_sample_errors,
     plot_surface,
 )
-from workbench.training import TrainingRecord
 
-matplotlib.use("Agg")
 RNG = np.random.default_rng(0)
-
-
-@pytest.fixture(autouse=True)
-def _close_figures() -> Iterator[None]:
-    yield
-    from matplotlib import pyplot
-
-    pyplot.close("all")
-
-
-def record(vperf: float = np.nan) -> TrainingRecord:
-    perf = np.array([1.0, 0.1, 0.01])
-    flat = np.full(3, vperf)
-    return TrainingRecord(
-        "trainlm", "epochs", perf, flat, np.full(3, np.nan), perf, np.zeros(3, int), 2, 0.1
-    )
-
-
-def test_regression_shows_r_and_the_fitted_line() -> None:
-    truth = RNG.normal(size=50)
-    predicted = 2 * truth + 1 + RNG.normal(size=50)
-    ax = plot_regression(truth, predicted[:, None])
-    assert ax.get_title() == f"R = {np.corrcoef(truth, predicted)[0, 1]:.7g}"
-    x, y = ax.lines[1].get_data()
-    slope = np.cov(truth, predicted)[0, 1] / truth.var(ddof=1)
-    assert np.diff(y) / np.diff(x) == pytest.approx(slope)
 
 
 def test_sample_errors_are_prediction_minus_truth() -> None:
@@ -55,16 +22,9 @@ def test_sample_errors_are_prediction_minus_truth() -> None:
     np.testing.assert_allclose(ax.lines[0].get_ydata(), 0.5)
 
 
-def test_performance_draws_what_was_measured_and_the_best_epoch() -> None:
-    ax = plot_performance({"a": record(), "b": record(vperf=0.5)})
-    assert [line.get_label() for line in ax.lines if line.get_marker() == "None"] == [
-        "a, training",
-        "b, training",
-        "b, validation",
-    ]
-    np.testing.assert_array_equal(ax.lines[0].get_ydata(), record().perf)
-    assert ax.lines[1].get_xdata() == [2]
-    assert ax.get_yscale() == "log"
+def test_no_network_is_left_out_when_the_colours_run_out() -> None:
+    ax = plot_sample_errors([0.0, 1.0], {str(n): [0.0, n] for n in range(9)})
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == list("012345678")
 
 
 def test_the_trace_shows_error_and_its_reciprocal() -> None:
@@ -98,7 +58,7 @@ def test_the_surface_is_in_the_axes_that_is_returned() -> None:
 def test_bad_input_is_told() -> None:
     with pytest.raises(ArgumentError, match="X must have shape"):
         plot_surface(np.ones((5, 3)), np.ones(5))
-    with pytest.raises(ArgumentError, match="y_pred must have the 3 values"):
-        plot_regression(np.ones(3), np.ones(4))
+    with pytest.raises(ArgumentError, match=r"predictions\['a'\] must have the 3 values of y_true"):
+        plot_sample_errors(np.ones(3), {"a": np.ones(4)})
     with pytest.raises(ArgumentError, match="finite"):
         plot_sample_errors([np.nan], {"a": [1.0]})

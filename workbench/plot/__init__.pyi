@@ -1,6 +1,12 @@
-from .fits import plot_regression as plot_regression
-from .fits import plot_sample_errors as plot_sample_errors
-from .fits import plot_surface as plot_surface
+from .error_histogram import ploterrhist as ploterrhist
+from .fit import plotfit as plotfit
 from .paired import plot_comparison as plot_comparison
+from .performance import plot_performance as plot_performance
+from .performance import plotperform as plotperform
+from .regression import plot_regression as plot_regression
+from .regression import plotregression as plotregression
+from .sample_errors import plot_sample_errors as plot_sample_errors
+from .surface import plot_surface as plot_surface
 from .traces import plot_ga_trace as plot_ga_trace
-from .traces import plot_performance as plot_performance
+from .train_state import plottrainstate as plottrainstate
+from .view import view as view

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+# Training, validation and test in MATLAB's blue, green and red; further sets follow.
+SET_COLOURS = (COLOURS[0], COLOURS[2], COLOURS[1], *COLOURS[3:])
 FAINT = "#bbbbbb"
 
 

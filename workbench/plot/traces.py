@@ -1,45 +1,11 @@
-"""How a training or a search went: errors by epoch, and by generation."""
+"""How a search went: errors and fitness by generation."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from workbench.evolve.ledger import History
 from workbench.plot.palette import COLOURS, axes_or_new
-from workbench.training.record import TrainingRecord
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-
-def plot_performance(
-    records: TrainingRecord | Mapping[str, TrainingRecord], ax: Axes | None = None
-) -> Axes:
-    """Draw the errors by epoch, as ``plotperform`` does, for one training or several.
-
-    Training rows are drawn solid, validation rows dashed, test rows dotted, and a circle marks
-    the best epoch.
-
-    Args:
-        records: A record, or records by name.
-        ax: Where to draw; None makes a figure.
-    """
-    if isinstance(records, TrainingRecord):
-        records = {records.method: records}
-    ax = axes_or_new(ax)
-    for colour, (name, record) in zip(COLOURS, records.items(), strict=False):
-        parts = (("perf", "-", "training"), ("vperf", "--", "validation"), ("tperf", ":", "test"))
-        for part, style, word in parts:
-            values = getattr(record, part)
-            if not np.isnan(values).all():
-                ax.semilogy(record.epoch, values, style, color=colour, label=f"{name}, {word}")
-        ax.semilogy(record.best_epoch, record.best_perf, "o", color=colour, fillstyle="none")
-    ax.set(xlabel="epoch", ylabel="mean squared error")
-    ax.legend()
-    return ax
 
 
 def plot_ga_trace(history: History, axes: Any = None) -> Any:

@@ -93,7 +93,7 @@ def _words(epochs: int, unit: str, legend: list[tuple[str, str]]) -> Iterable[st
     """Yield the labels: both ends of the horizontal axis, and the names of the curves."""
     yield f'<text x="{_LEFT}" y="{_BOTTOM + 16}">0</text>'
     yield f'<text x="{_RIGHT}" y="{_BOTTOM + 16}" text-anchor="end">{epochs} {unit}</text>'
-    yield f'<text x="{_LEFT}" y="{_TOP - 9}">mean squared error'
+    yield f'<text x="{_LEFT}" y="{_TOP - 9}">performance'
     yield "".join(f'<tspan dx="9" fill="{colour}">{word}</tspan>' for word, colour in legend)
     yield "</text>"
 

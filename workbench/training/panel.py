@@ -130,8 +130,8 @@ class Panel:
     def _draw(self, now: float) -> None:
         from IPython.display import display, update_display
 
-        history = merged(self._pieces)
-        self._pieces = [history]
+        history = _merged(self._pieces)
+        self._pieces = [history] if history else []
         # Epoch 0 is the untrained network, and a step that was taken but not looked at yet
         # does not count.
         count = len(next(iter(history.values()))) - 1 if history else self._count
@@ -154,7 +154,7 @@ class Panel:
         self._shown = True
 
 
-def merged(pieces: list[Mapping[str, ArrayLike]]) -> dict[str, NDArray[Any]]:
+def _merged(pieces: list[Mapping[str, ArrayLike]]) -> dict[str, NDArray[Any]]:
     """Return the values of several calls of `Panel.show` as one array for each name."""
     names = list(pieces[0]) if pieces else []
     return {name: np.concatenate([np.ravel(p[name]) for p in pieces]) for name in names}
