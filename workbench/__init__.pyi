@@ -1,8 +1,11 @@
 from ._version import __version__ as __version__
 from .data import list_datasets as list_datasets
 from .data import load_dataset as load_dataset
+from .estimators import BPClassifier as BPClassifier
+from .estimators import BPRegressor as BPRegressor
 from .evolve import evolve_weights as evolve_weights
 from .evolve import minimize as minimize
+from .network import cascade as cascade
 from .network import feedforward as feedforward
 from .study import Comparison as Comparison
 from .study import compare_initialisers as compare_initialisers

@@ -38,7 +38,7 @@ FORMULAS = {
 }
 
 
-@pytest.mark.parametrize("name", list(TRANSFER_FUNCTIONS))
+@pytest.mark.parametrize("name", list(FORMULAS))
 def test_transfer_functions_follow_matlabs_formulas_and_ranges(name: str) -> None:
     model = feedforward([1, 1], transfer=(name,), seed=0)
     model.set_weights([np.ones((1, 1)), np.zeros(1)])

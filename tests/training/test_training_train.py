@@ -163,18 +163,18 @@ def test_a_second_network_of_the_same_shape_compiles_nothing(
 def test_ctrl_c_keeps_the_best_weights_and_a_record_that_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from workbench.training import trainer
+    from workbench.training import run
 
     spells = []
-    keep = trainer._Run._keep
+    keep = run.Run._keep
 
-    def interrupting(run: Any, state: Any, history: list[Any]) -> None:
-        keep(run, state, history)
+    def interrupting(one: Any, state: Any, history: list[Any]) -> None:
+        keep(one, state, history)
         spells.append(len(history))
         if len(spells) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(trainer._Run, "_keep", interrupting)
+    monkeypatch.setattr(run.Run, "_keep", interrupting)
     model = fresh()
     record = train(model, X, Y, epochs=10**6, min_grad=0, progress=False)
     assert record.stop == "interrupted"
@@ -184,12 +184,12 @@ def test_ctrl_c_keeps_the_best_weights_and_a_record_that_says_so(
 
 
 def test_ctrl_c_before_the_first_epoch_leaves_the_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    from workbench.training import trainer
+    from workbench.training import run
 
     def at_once(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(trainer._Run, "_keep", at_once)
+    monkeypatch.setattr(run.Run, "_keep", at_once)
     model = fresh()
     before = weights_to_vector(model)
     record = train(model, X, Y, progress=False)

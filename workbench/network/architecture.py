@@ -22,9 +22,10 @@ _NAMED = {"name", "keras_history", "input_layers", "output_layers"}
 def architecture_key(model: keras.Model) -> Hashable:
     """Return what is equal for models that compute the same function of their weights.
 
-    Keras's own layers, and those of this package, say everything in their configuration. Code
-    from elsewhere (a lambda, a layer defined in a notebook) may differ under one name: a model
-    with such a part stands for itself, so its key is its identity.
+    Keras's own layers, and those of this package, say everything in their configuration; so do
+    the activations that this package has registered with Keras. Code from elsewhere (a lambda, a
+    layer defined in a notebook) may differ under one name: a model with such a part stands for
+    itself, so its key is its identity.
     """
     try:
         with warnings.catch_warnings():
@@ -52,10 +53,10 @@ def _parts(config: object) -> Iterator[dict[str, Any]]:
 
 def _says_all(part: dict[str, Any]) -> bool:
     kind = part.get("class_name", "function")  # a lambda comes as {"value": code}
+    if kind == "function":  # by its registered name; Keras's own come as plain names
+        return str(part.get("config")).startswith("workbench>")
     module = str(part.get("module") or "").partition(".")[0]
-    return kind == "__keras_tensor__" or (
-        kind not in ("function", "__lambda__") and module in ("keras", "workbench")
-    )
+    return kind == "__keras_tensor__" or (kind != "__lambda__" and module in ("keras", "workbench"))
 
 
 def _without_names(config: Any, numbers: dict[str, int], *, named: bool) -> Any:

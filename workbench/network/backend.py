@@ -131,13 +131,22 @@ def solve_damped(matrix: Tensor, vector: Tensor, damping: Tensor) -> Tensor:
     damping.
     """
     shifted = tf.linalg.set_diag(matrix, tf.linalg.diag_part(matrix) + damping)
+    return _solve(shifted, vector[:, None])[:, 0]
+
+
+def inverse_trace(matrix: Tensor) -> Tensor:
+    """Return the trace of the inverse of a positive definite matrix, NaN if it is not."""
+    return tf.linalg.trace(_solve(matrix, tf.eye(matrix.shape[0], dtype=matrix.dtype)))
+
+
+def _solve(matrix: Tensor, columns: Tensor) -> Tensor:
+    """Return ``matrix^-1 columns``, NaN if the matrix is not positive definite."""
     if matrix.shape[0] <= SMALL and _within_xla.get():
-        return _eliminate(shifted, vector)
-    factor = tf.linalg.cholesky(shifted)
-    return tf.linalg.cholesky_solve(factor, vector[:, None])[:, 0]
+        return _eliminate(matrix, columns)
+    return tf.linalg.cholesky_solve(tf.linalg.cholesky(matrix), columns)
 
 
-def _eliminate(matrix: Tensor, vector: Tensor) -> Tensor:
+def _eliminate(matrix: Tensor, columns: Tensor) -> Tensor:
     """Solve by Gauss-Jordan elimination, one fused update of the whole array a column.
 
     A positive definite matrix needs no pivoting (N. J. Higham, Accuracy and Stability of
@@ -153,9 +162,9 @@ def _eliminate(matrix: Tensor, vector: Tensor) -> Tensor:
         rows = tf.where(numbers == k, row[None], rows - rows[:, k][:, None] * row[None])
         return k + 1, rows, tf.minimum(least, pivot)
 
-    start = (0, tf.concat([matrix, vector[:, None]], axis=1), matrix[0, 0])
+    start = (0, tf.concat([matrix, columns], axis=1), matrix[0, 0])
     _, rows, least = while_loop(lambda carried: carried[0] < size, column, start)
-    return tf.where(least > 0, rows[:, -1], np.nan)
+    return tf.where(least > 0, rows[:, size:], np.nan)
 
 
 def gram(rows: Tensor, columns: Tensor) -> Tensor:

@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING, Any
 from keras import ops
 
 from workbench.network.backend import Tensor
+from workbench.network.transfer import TRANSFER_FUNCTIONS
 
 if TYPE_CHECKING:
     import keras
 
 # With more inputs the matrix library wins.
 _FEW = 16
-# Activations that see the whole layer and therefore want samples as rows.
+# Of Keras's activations, those that see the whole layer and therefore want samples as rows. A
+# function from elsewhere gets rows as well, since it may be one of these.
 _ACROSS = ("softmax", "log_softmax", "sparsemax", "glu", "squareplus")
 
 Chain = Callable[[list[Tensor], list[Tensor], Tensor], Tensor]
@@ -38,8 +40,8 @@ def dense_chain(model: keras.Model) -> Chain | None:
         A function of the trainable arrays, the other arrays and inputs ``(rows, inputs)``, or
         None if the model is anything but a chain of Keras's plain Dense layers.
     """
-    layers = _chained(model)
-    if not layers or not all(map(_is_plain, layers)):
+    layers = chained_dense(model)
+    if layers is None:
         return None
     places = {id(v): i for i, v in enumerate(model.trainable_variables)}
     frozen_places = {id(v): i for i, v in enumerate(model.non_trainable_variables)}
@@ -66,10 +68,30 @@ def dense_chain(model: keras.Model) -> Chain | None:
     return outputs
 
 
+def chained_dense(model: keras.Model) -> list[Any] | None:
+    """Return the layers of a chain of Keras's plain Dense layers, None for any other model."""
+    layers = _chained(model)
+    return layers if layers and all(map(_is_plain, layers)) else None
+
+
 def _activated(activation: Any, columns: Tensor) -> Tensor:
-    if getattr(activation, "__name__", "") in _ACROSS:
-        return ops.transpose(activation(ops.transpose(columns)))
-    return activation(columns)
+    if _is_elementwise(activation):
+        return activation(columns)
+    return ops.transpose(activation(ops.transpose(columns)))
+
+
+def _is_elementwise(activation: Any) -> bool:
+    """Return whether an activation is known to take each net input by itself."""
+    import keras
+
+    name = getattr(activation, "__name__", "")
+    if activation is getattr(keras.activations, name, None):
+        return name not in _ACROSS
+    return any(
+        known.ours and known.activation == name and known.function is activation
+        for known in TRANSFER_FUNCTIONS.values()
+        if not known.across
+    )
 
 
 def _chained(model: keras.Model) -> list[Any] | None:

@@ -63,7 +63,8 @@ def nguyen_widrow(
     spread = np.linspace(-1, 1, neurons) if neurons > 1 else np.zeros(1)
     bias = magnitude * spread * np.sign(kernel[0])
 
-    half, middle = (active[1] - active[0]) / 2, (active[1] + active[0]) / 2
+    # A step responds at a single point, and to any scale of its weights alike.
+    half, middle = (active[1] - active[0]) / 2 or 1.0, (active[1] + active[0]) / 2
     kernel, bias = half * kernel, half * bias + middle
     low, high = input_range if np.all(np.isfinite(input_range)) else _UNIT
     scale, shift = 2 / (high - low), -(high + low) / (high - low)

@@ -197,9 +197,15 @@ class Problem:
     def perf_and_gradient(self, vector: Tensor) -> tuple[Tensor, Tensor]:
         """Return the performance of weights, and its gradient ``(weights,)``."""
 
-        def block(vector: Tensor, *rows: Tensor) -> tuple[Tensor, ...]:
-            total, (gradient,) = backend.gradient(lambda v: self._total(v[0], *rows), [vector])
-            return total, gradient
+        def block(vector, frozen, X, y, weight):
+            def total(vectors: list[Tensor]) -> Tensor:
+                # Keras's way: a written-out chain takes twice as long in reverse (1500 rows of
+                # 2-5-1: 57 instead of 35 µs, of 8-20-1: 210 instead of 105).
+                outputs = self.network.call(self.network.layout.unpack(vectors[0]), frozen, X)
+                return self._measured(outputs, y, weight)
+
+            value, (gradient,) = backend.gradient(total, [vector])
+            return value, gradient
 
         total, gradient = self._sum(block, vector)
         perf = self._regularized(total, ops.mean(vector * vector))
@@ -227,6 +233,15 @@ class Problem:
         """
         return self._sum(self._squares_of_block, vector)
 
+    def sum_of_squares(self, vector: Tensor) -> Tensor:
+        """Return ``e'e`` alone."""
+
+        def block(vector, frozen, X, y, weight):
+            error = self.network.forward(vector, frozen, X) - y
+            return (backend.total(error * error * weight),)
+
+        return self._sum(block, vector)[0]
+
     def _squares_of_block(self, vector, frozen, X, y, weight):
         # What each sample and output counts, in the order of the Jacobian's rows.
         root = ops.sqrt(weight)
@@ -235,7 +250,9 @@ class Problem:
         return backend.gram(J, J), backend.gram(J, e)[:, 0], backend.gram(e, e)[0, 0]
 
     def _total(self, vector, frozen, X, y, weight) -> Tensor:
-        outputs = self.network.forward(vector, frozen, X)
+        return self._measured(self.network.forward(vector, frozen, X), y, weight)
+
+    def _measured(self, outputs: Tensor, y: Tensor, weight: Tensor) -> Tensor:
         return backend.total(self.performance.of(outputs, y) * weight)
 
     def _sum(self, block, vector: Tensor):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from workbench.errors import ArgumentError, ModelError
-from workbench.network.transfer import TRANSFER_FUNCTIONS
+from workbench.network.transfer import transfer_name
 
 
 @dataclass(frozen=True)
@@ -76,15 +76,10 @@ def wiring_of(model: Any) -> Wiring:
     return Wiring(int(inputs.shape[1]), tuple(layers))
 
 
-def transfer_name(activation: Any) -> str:
+def activation_name(activation: Any) -> str:
     """Return MATLAB's name of an activation, or without one that of the activation itself."""
     own = getattr(activation, "__name__", type(activation).__name__)
-    for name, function in TRANSFER_FUNCTIONS.items():
-        known: Any = function.activation
-        # A name may be one that Keras has and one registered with it, "package>name".
-        if known is activation or (isinstance(known, str) and known.rpartition(">")[2] == own):
-            return name
-    return own
+    return transfer_name(activation) or own
 
 
 def _ends(model: Any) -> tuple[Any, Any]:
@@ -110,7 +105,7 @@ def _ends(model: Any) -> tuple[Any, Any]:
 
 def _layer(layer: Any, parts: list[tuple[int, int]]) -> Layer:
     sources, widths = zip(*parts, strict=True)
-    name = transfer_name(layer.activation)
+    name = activation_name(layer.activation)
     return Layer(sources, widths, layer.units, layer.use_bias, layer.activation, name)
 
 

@@ -26,8 +26,9 @@ from workbench.registry import Registry
 
 # Reasons to stop in the order they are asked; the number in a compiled state is index + 1.
 # "own" stands for the method's own reason.
-REASONS = ("goal", "epochs", "min_grad", "own", "max_fail")
+REASONS = ("goal", "epochs", "min_grad", "own", "max_fail", "diverged")
 CAPACITY = 128  # epochs that one call may record
+NEVER = int(np.iinfo(np.int32).max)  # a number of epochs that no training reaches
 
 Memory = dict[str, Tensor]
 
@@ -39,10 +40,12 @@ class TrainingFunction:
     """
 
     traces: ClassVar[tuple[str, ...]] = ()  # what of the memory is recorded each epoch
+    static: ClassVar[tuple[str, ...]] = ()  # fields that are no numbers: others compile anew
     own_stop: ClassVar[str] = ""  # its own reason to stop, a key of STOP_MESSAGES
     min_grad: ClassVar[float] = 1e-5  # MATLAB's default for this method
     max_fail: ClassVar[int] = 6  # likewise
     squares_only: ClassVar[bool] = False  # it minimises squared errors and nothing else
+    regularizes: ClassVar[bool] = False  # it finds the share of the weights by itself
     solves: ClassVar[bool] = False  # it solves a system of as many equations as there are weights
     keeps_last: ClassVar[bool] = False  # without validation rows its last weights are its best
 
@@ -135,7 +138,8 @@ class Training:
         shapes = tuple(
             None if blocks is None else (blocks.X.shape, blocks.weight.shape) for blocks in rows
         )
-        key = (self.network.key, type(self.method), self.performance.name, name, shapes)
+        static = tuple(getattr(self.method, field) for field in self.method.static)
+        key = (self.network.key, type(self.method), static, self.performance.name, name, shapes)
         return backend.cached(key, lambda: (backend.xla if whole else backend.graph)(function))
 
     def setting(
@@ -143,18 +147,18 @@ class Training:
     ) -> Setting:
         """Return what stays the same, in tensors."""
         dtype = self.network.layout.dtype
-        most = np.iinfo(np.int32).max
+        numbers = {k: v for k, v in asdict(self.method).items() if k not in self.method.static}
         return Setting(
             frozen,
             rows,
             backend.tensor(regularization, dtype),
             Limits(
-                backend.tensor(min(limits.epochs, most), "int32"),
+                backend.tensor(min(limits.epochs, NEVER), "int32"),
                 backend.tensor(limits.goal, dtype),
                 backend.tensor(limits.min_grad, dtype),
-                backend.tensor(min(limits.max_fail, most), "int32"),
+                backend.tensor(min(limits.max_fail, NEVER), "int32"),
             ),
-            {name: backend.tensor(value, dtype) for name, value in asdict(self.method).items()},
+            {name: backend.tensor(value, dtype) for name, value in numbers.items()},
         )
 
     def initial(self, vector: Tensor, setting: Setting) -> State:
@@ -235,6 +239,7 @@ class Training:
             "min_grad": gradient <= limits.min_grad,
             "own": self.method.stops(state.memory, parameters),
             "max_fail": fails >= limits.max_fail,
+            "diverged": ops.isnan(perf),  # no step leads back from there
         }
         reason = 0
         for number in range(len(REASONS), 0, -1):  # the first that holds has the last word

@@ -7,7 +7,6 @@ themselves are spread over the cores, in threads, since compiled code leaves Pyt
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -21,8 +20,9 @@ from workbench.network import backend
 from workbench.network.backend import Tensor
 from workbench.network.objective import blocks_of, frozen_values, network_of, samples_for
 from workbench.network.population import PopulationLoss, population_loss
+from workbench.training.arguments import configured, performance_for
 from workbench.training.loop import Limits, Rows, Setting, Training
-from workbench.training.trainer import configured, performance_for
+from workbench.training.run import cores
 
 if TYPE_CHECKING:
     import keras
@@ -89,8 +89,8 @@ def population_trainer(
 
     def every(members: NDArray[np.float64]) -> Trained:
         # At least one call a core, of equal heights as far as possible.
-        calls = max(-(-len(members) // _SLOTS), min(_cores(), len(members)))
-        with ThreadPoolExecutor(_cores()) as pool:
+        calls = max(-(-len(members) // _SLOTS), min(cores(), len(members)))
+        with ThreadPoolExecutor(cores()) as pool:
             parts = list(pool.map(some, np.array_split(members, calls)))
         return Trained(*map(np.concatenate, zip(*parts, strict=True)))
 
@@ -127,9 +127,3 @@ def _each(training: Training, members: Tensor, count: Tensor, setting: Setting):
 
     start = (backend.tensor(0, "int32"), members, members[:, 0] * 0)
     return backend.while_loop(lambda carried: carried[0] < count, one, start)[1:]
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -17,7 +17,9 @@ STOP_MESSAGES = {
     "time": "Maximum time elapsed.",
     "min_grad": "Minimum gradient reached.",
     "mu_max": "Maximum MU reached.",
+    "min_step": "Minimum step size reached.",
     "max_fail": "Validation stop.",
+    "diverged": "Performance is no longer a number; the best weights so far are kept.",
     "interrupted": "Interrupted; the best weights so far are kept.",
 }
 
@@ -41,6 +43,8 @@ class TrainingRecord:
         seconds: Time the training took, compiling included.
         train_rows: Rows of X trained on, of use where ``validation`` was a fraction.
         val_rows: Rows of X kept for validation.
+        weights: Weights of the best epoch ``(weights,)``.
+        members: The records of all trainings where there were several, in order.
     """
 
     method: str
@@ -55,6 +59,8 @@ class TrainingRecord:
     traces: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     train_rows: NDArray[np.intp] | None = None
     val_rows: NDArray[np.intp] | None = None
+    weights: NDArray[np.floating] = field(default_factory=lambda: np.empty(0))
+    members: tuple[TrainingRecord, ...] = ()
 
     @property
     def epoch(self) -> NDArray[np.int64]:
@@ -87,6 +93,13 @@ class TrainingRecord:
         if "mu" not in self.traces:
             raise AttributeError(f"{self.method} has no damping mu.")
         return self.traces["mu"]
+
+    @property
+    def effective_parameters(self) -> float:
+        """Weights that the data determined in the end, for trainbr (MATLAB's ``tr.gamk``)."""
+        if "gamk" not in self.traces:
+            raise AttributeError(f"{self.method} does not count effective parameters.")
+        return float(self.traces["gamk"][-1])
 
     @property
     def message(self) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import time as clock
-from dataclasses import fields
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,31 +12,34 @@ from numpy.typing import ArrayLike, NDArray
 from workbench import checks
 from workbench import progress as progress_bar
 from workbench.checks import Seed
-from workbench.errors import ArgumentError, UnknownNameError
-from workbench.network import backend
+from workbench.errors import ArgumentError
 from workbench.network.objective import blocks_of, frozen_values, network_of, samples_for
-from workbench.network.performance import PERFORMANCE_FUNCTIONS, Performance
+from workbench.network.redraw import redrawn_weights
 from workbench.network.weights import vector_to_weights, weights_to_vector
+from workbench.training import bayesian_regularization as bayesian_regularization
+from workbench.training import conjugate_gradient as conjugate_gradient
+from workbench.training import gradient_descent as gradient_descent
 from workbench.training import levenberg_marquardt as levenberg_marquardt
-from workbench.training.loop import (
-    CAPACITY,
-    REASONS,
-    TRAINING_FUNCTIONS,
-    Limits,
-    Rows,
-    Setting,
-    State,
-    Training,
+from workbench.training import one_step_secant as one_step_secant
+from workbench.training import quasi_newton as quasi_newton
+from workbench.training import resilient as resilient
+from workbench.training import scaled_conjugate_gradient as scaled_conjugate_gradient
+from workbench.training.arguments import (
+    Held,
+    checked_pair,
+    checked_weight,
+    configured,
+    held_out,
+    performance_for,
+    regularization_for,
 )
+from workbench.training.loop import NEVER, Limits, Rows, Training, TrainingFunction
+from workbench.training.panel import panel_or_bar
 from workbench.training.record import TrainingRecord
+from workbench.training.run import Run, run_all
 
 if TYPE_CHECKING:
     import keras
-
-Held: TypeAlias = tuple[ArrayLike, ArrayLike] | float | None
-
-# Seconds that one compiled call may take: long against its overhead, short for Ctrl-C.
-_SPELL = 0.1
 
 
 def train(
@@ -56,6 +58,8 @@ def train(
     min_grad: float | None = None,
     max_fail: int | None = None,
     time: float = np.inf,
+    restarts: int = 1,
+    weights: ArrayLike | None = None,
     seed: Seed = None,
     progress: bool = True,
     **options: float,
@@ -84,14 +88,20 @@ def train(
             method's).
         time: Stop after so many seconds, to within the tenth of a second that one compiled
             call takes, or the one epoch if that is longer.
-        seed: Generator, or seed for one, of the validation rows.
+        restarts: Train so many times, first from the weights the model has and then from new
+            ones, and keep the best; see `workbench.network.redraw`.
+        weights: Train from each of these weights ``(members, weights)`` instead, in the order
+            of `workbench.network.weights_to_vector`, and keep the best.
+        seed: Generator, or seed for one, of the validation rows and the restarts.
         progress: Show a bar when it takes longer than a second.
         **options: Parameters of the method; of trainlm ``mu``, ``mu_dec``, ``mu_inc`` and
             ``mu_max``.
 
     Returns:
-        The record. Ctrl-C ends the training with what was reached: the model has the best
-        weights so far and the record says ``stop == "interrupted"``.
+        The record; with restarts or several weights, the record of the best training, with all
+        of them in its ``members``. The best has the lowest error on the validation rows, or
+        without any the lowest performance. Ctrl-C ends the training with what was reached: the
+        model has the best weights so far and the record says ``stop == "interrupted"``.
 
     Raises:
         ArgumentError: An argument is out of its range, or the data do not fit the model.
@@ -106,182 +116,71 @@ def train(
         min_grad=checks.real("min_grad", function.min_grad if min_grad is None else min_grad, 0),
         max_fail=checks.integer("max_fail", function.max_fail if max_fail is None else max_fail),
     )
-    regularization = check_regularization(regularization)
+    regularization = regularization_for(method, regularization)
     performance = performance_for(method, loss)
     deadline = started + checks.real("time", time, 0, open_low=True)
     network = network_of(model)
     X, y = samples_for(model, X, y)
-    weight = _checked_weight(sample_weight, y)
-    kept, held = _held_out(len(X), validation, seed)
+    weight = checked_weight(sample_weight, y)
+    rng = checks.generator(seed)
+    kept, held = held_out(len(X), validation, rng)
     if held is not None:
         validation = (X[held], y[held])
-    held_rows = [
-        None if pair is None else blocks_of(network, *_checked_pair(model, name, pair))
-        for name, pair in (("validation", validation), ("test", test))
-    ]
     weight = None if weight is None else weight[kept]
-    rows = Rows(blocks_of(network, X[kept], y[kept], weight), *held_rows)
+    rows = Rows(
+        blocks_of(network, X[kept], y[kept], weight),
+        *(
+            None if pair is None else blocks_of(network, *checked_pair(model, name, pair))
+            for name, pair in (("validation", validation), ("test", test))
+        ),
+    )
     training = Training(network, function, performance)
     setting = training.setting(frozen_values(model), rows, regularization, limits)
-    run = _Run(training, setting, weights_to_vector(model), deadline)
-    run.run(progress_bar.bar(limits.epochs, method, "epoch", enabled=progress))
-    vector_to_weights(model, run.reached.best_vector)
-    return run.record(method, clock.perf_counter() - started, kept, held)
+    starts = _starts(model, restarts, weights, rng)
+    runs = [Run(training, setting, vector, deadline) for vector in starts]
+    if len(runs) == 1:
+        ends = _ends(limits, time, function)
+        runs[0].run(panel_or_bar(ends, limits.epochs, method, "epoch", enabled=progress))
+    else:
+        run_all(runs, progress_bar.bar(len(runs), method, "training", enabled=progress))
+    records = [run.record(method, train_rows=kept, val_rows=held) for run in runs]
+    best = records[_best(records)]
+    vector_to_weights(model, best.weights)
+    members = tuple(records) if weights is not None or restarts > 1 else ()
+    return replace(best, seconds=clock.perf_counter() - started, members=members)
 
 
-class _Reached(NamedTuple):
-    """How far a training got, replaced as a whole so that Ctrl-C finds it consistent."""
-
-    history: NDArray[np.float64]
-    best_vector: NDArray[np.floating]
-    best_epoch: int
-    stop: str
-
-
-class _Run:
-    """One training under way: spells of compiled epochs, and what they reached."""
-
-    def __init__(
-        self,
-        training: Training,
-        setting: Setting,
-        vector: NDArray[np.floating],
-        deadline: float,
-    ):
-        self.training, self.setting, self.deadline = training, setting, deadline
-        # What stays if Ctrl-C comes before the first spell ends.
-        nothing = np.full((1, 5 + len(training.method.traces)), np.nan)
-        nothing[:, 4] = 0
-        self.reached = _Reached(nothing, vector, 0, "interrupted")
-
-    def run(self, bar: Any) -> None:
-        """Take spell after spell until there is a reason to stop, Ctrl-C included."""
-        training = self.training
-        rows = self.setting.rows
-        advance = training.compiled("advance", training.advance, rows)
-        vector = backend.tensor(self.reached.best_vector, training.network.layout.dtype)
-        state = training.initial(vector, self.setting)
-        spells: list[NDArray[np.float64]] = []
-        # Many blocks make a long epoch, and a spell cannot be interrupted.
-        length = 16 if len(rows.train.X) == 1 else 1
-        with bar, contextlib.suppress(KeyboardInterrupt):
-            while not spells or self.reached.stop == "interrupted":
-                begun = clock.perf_counter()
-                begin = int(state.epoch)
-                state, records = advance(state, self.setting, np.int32(length))
-                ended = int(state.reason) > 0
-                looks = int(state.epoch) - begin + ended
-                spells.append(records.numpy()[:looks])
-                self._keep(state, spells)
-                bar.set_postfix(perf=f"{spells[-1][-1, 0]:.3g}", refresh=False)
-                bar.update(int(state.epoch) - begin)
-                pace = (clock.perf_counter() - begun) / looks
-                length = int(np.clip(_SPELL / pace, 1, min(4 * length, CAPACITY)))
-
-    def _keep(self, state: State, spells: list[NDArray[np.float64]]) -> None:
-        stop = "interrupted"
-        if int(state.reason):
-            stop = REASONS[int(state.reason) - 1]
-            stop = self.training.method.own_stop if stop == "own" else stop
-        elif clock.perf_counter() >= self.deadline:
-            stop = "time"
-        self.reached = _Reached(
-            np.concatenate(spells), state.best_vector.numpy(), int(state.best_epoch), stop
-        )
-
-    def record(
-        self, method: str, seconds: float, kept: NDArray[np.intp], held: NDArray[np.intp] | None
-    ) -> TrainingRecord:
-        """Return the record of what was reached."""
-        history, _, best_epoch, stop = self.reached
-        perf, vperf, tperf, gradient, val_fail, *traces = history.T.copy()
-        return TrainingRecord(
-            method=method,
-            stop=stop,
-            perf=perf,
-            vperf=vperf,
-            tperf=tperf,
-            gradient=gradient,
-            val_fail=val_fail.astype(int),
-            best_epoch=best_epoch,
-            seconds=seconds,
-            traces=dict(zip(self.training.method.traces, traces, strict=True)),
-            train_rows=kept,
-            val_rows=held,
-        )
+def _ends(limits: Limits, time: float, function: TrainingFunction) -> dict[str, float]:
+    """Return the values that end a training, by the names the panel shows."""
+    patient = limits.max_fail == NEVER
+    return {
+        "seconds": time,
+        "perf": limits.goal,
+        "gradient": limits.min_grad,
+        "val_fail": np.inf if patient else limits.max_fail,
+        "mu": getattr(function, "mu_max", np.inf),
+    }
 
 
-def performance_for(method: str, loss: str) -> Performance:
-    """Return a performance that a training function can minimise.
-
-    Raises:
-        ArgumentError: The method wants squared errors, and they are not.
-        UnknownNameError: There is no such method or loss.
-    """
-    performance = PERFORMANCE_FUNCTIONS[loss]
-    if TRAINING_FUNCTIONS[method].squares_only and not performance.squares:
+def _starts(
+    model: keras.Model, restarts: int, weights: ArrayLike | None, rng: np.random.Generator
+) -> list[NDArray[np.floating]]:
+    """Return the weights to begin with, one vector for each training."""
+    present = weights_to_vector(model)
+    count = checks.integer("restarts", restarts)
+    if weights is None:
+        return [present, *(redrawn_weights(model, rng) for _ in range(count - 1))]
+    if count > 1:
         raise ArgumentError(
-            "loss",
-            f'be "mse" or "sse" for {method}, whose Jacobian is that of the errors',
-            loss,
-            'Choose another training function, method="trainscg" for example.',
+            "restarts", "be 1 where weights to begin with are given", count, "Choose one of them."
         )
-    return performance
+    given = checks.samples("weights", np.atleast_2d(weights), present.shape, "the model")
+    return list(given.astype(present.dtype))
 
 
-def check_regularization(value: float) -> float:
-    """Return the share of the weights in the performance, in [0, 1)."""
-    if checks.real("regularization", value, 0) >= 1:
-        raise ArgumentError("regularization", "be below 1, or nothing is left of the data", value)
-    return float(value)
-
-
-def _checked_weight(
-    sample_weight: ArrayLike | None, y: NDArray[np.floating]
-) -> NDArray[np.floating] | None:
-    """Return weights as (samples, 1) or (samples, outputs)."""
-    if sample_weight is None:
-        return None
-    weight = checks.matrix("sample_weight", sample_weight)
-    if weight.shape not in ((len(y), 1), y.shape) or weight.min() < 0 or not weight.any():
-        raise ArgumentError(
-            "sample_weight",
-            f"have shape ({len(y)},) or {y.shape}, and be non-negative and not all zero",
-            f"shape {np.shape(sample_weight)} and minimum {weight.min():g}",
-        )
-    return weight
-
-
-def configured(method: str, options: dict[str, float]) -> Any:
-    """Return a training function with its parameters."""
-    function = TRAINING_FUNCTIONS[method]
-    known = [field.name for field in fields(function)]
-    for name in options:
-        if name not in known:
-            raise UnknownNameError(f"option of train with method {method!r}", name, known)
-    return function(**options)
-
-
-def _checked_pair(model: Any, name: str, pair: object) -> Any:
-    """Return a pair (X, y) that fits the model."""
-    if not isinstance(pair, tuple | list) or len(pair) != 2:
-        raise ArgumentError(name, "be a pair (X, y)", f"a {type(pair).__name__}")
-    return samples_for(model, pair[0], pair[1], (f"{name}[0]", f"{name}[1]"))
-
-
-def _held_out(
-    samples: int, validation: Held, seed: Seed
-) -> tuple[NDArray[np.intp], NDArray[np.intp] | None]:
-    """Return the rows to train on, and those to validate on if a fraction of them is wanted."""
-    if validation is None or isinstance(validation, tuple | list):
-        return np.arange(samples), None
-    fraction = checks.real("validation", validation, 0, 1, open_low=True)
-    count = round(fraction * samples)
-    if not 0 < count < samples:
-        raise ArgumentError(
-            "validation",
-            f"leave at least one of the {samples} rows on either side",
-            f"{fraction:g}, which is {count} rows",
-        )
-    order = checks.generator(seed).permutation(samples)
-    return np.sort(order[count:]), np.sort(order[:count])
+def _best(records: list[TrainingRecord]) -> int:
+    """Return the number of the record with the lowest error; one that is NaN comes last."""
+    values = [
+        record.best_perf if np.isnan(record.best_vperf) else record.best_vperf for record in records
+    ]
+    return int(np.argmin(np.nan_to_num(values, nan=np.inf)))

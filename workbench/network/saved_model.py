@@ -1,0 +1,52 @@
+"""Models saved with ``model.save("net.keras")``, this package's transfer functions included.
+
+A new process in which nothing else of this package has been used does not know these functions,
+and ``keras.saving.load_model`` would refuse the file. After `load_model`, or an
+``import workbench.network.activations``, it takes them as well.
+"""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workbench.errors import ArgumentError, DataFileError
+
+if TYPE_CHECKING:
+    import keras
+
+
+def load_model(path: str | PathLike[str]) -> keras.Model:
+    """Load a model from a ``.keras`` file, which is data and never code (Keras's safe mode).
+
+    Args:
+        path: The file.
+
+    Returns:
+        The model with its weights; an optimizer that was saved with it is left out.
+
+    Raises:
+        ArgumentError: The file has another ending.
+        DataFileError: It is missing, damaged, or needs code that is not at hand.
+    """
+    path = Path(path)
+    if path.suffix != ".keras":
+        raise ArgumentError(
+            "path", "end in .keras", f"{path}", 'Save the model with model.save("net.keras").'
+        )
+    if not path.is_file():
+        raise DataFileError(
+            f"There is no file {path}. Save a model with model.save({str(path)!r})."
+        )
+    import keras
+
+    from workbench.network import activations as activations
+
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise DataFileError(
+            f"{path} cannot be loaded as a Keras model: {error} Save it anew, or load it with "
+            "keras.saving.load_model and the custom_objects that it was built with."
+        ) from error
