@@ -33,7 +33,7 @@ DOORS = {"__init__", "__main__"}
 ONLY_IN = {
     "pygad": ("evolve/genetic.py",),
     "tensorflow": ("network/backend.py",),
-    "keras": ("network/", "training/", "evolve/", "study.py"),
+    "keras": ("network/", "training/", "evolve/", "estimators/", "study.py"),
     "papermill": ("batch/",),
     "nbclient": ("batch/",),
     "ipykernel": ("kernel/",),

@@ -12,8 +12,8 @@ Biometrics Bulletin 1 (1945), pp. 80-83) on the logarithms.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,8 +24,7 @@ from workbench import progress as progress_bar
 from workbench.data.scaling import MapMinMax
 from workbench.data.splitting import split
 from workbench.errors import ArgumentError
-from workbench.evolve.weights import evolve_weights
-from workbench.network.dense import feedforward
+from workbench.evolve.starts import STARTS, started_model
 from workbench.registry import Registry
 from workbench.training.record import TrainingRecord
 from workbench.training.trainer import train
@@ -36,41 +35,6 @@ if TYPE_CHECKING:
 
 _RESAMPLES = 9999
 _CONFIDENCE = 0.95
-
-
-@dataclass(frozen=True)
-class Start:
-    """A way to come by initial weights.
-
-    Attributes:
-        initial: Initialiser of `feedforward`.
-        search: What `evolve_weights` is called with, if there is a search.
-        budget_of: The start whose number of evaluations the search gets, seed by seed.
-    """
-
-    initial: str = "uniform"
-    search: Mapping[str, Any] = field(default_factory=dict)
-    budget_of: str | None = None
-
-
-# Fitness of the raw weights: the call that programs for MATLAB commonly copy, whose fitness is
-# 1/SSE. Fitness after training: "MATLAB Neural Networks: 30 cases".
-_RAW: dict[str, Any] = {"loss": "sse", "bounds": (-1, 1)}
-_TRAINED: dict[str, Any] = {"loss": "sae", "bounds": (-3, 3), "train_epochs": 20}
-_WITHOUT_END = {"method": "multistart", "population": 50, "generations": 10**6}
-
-STARTS: Registry[Start] = Registry("initialiser")
-for _name, _start in {
-    "nguyen-widrow": Start("nguyen-widrow"),
-    "uniform": Start("uniform"),
-    "ga": Start(search=_RAW | {"preset": "gaot", "population": 50, "generations": 100}),
-    "multistart": Start(search=_RAW | _WITHOUT_END, budget_of="ga"),
-    "ga-trained": Start(
-        search=_TRAINED | {"preset": "textbook", "population": 30, "generations": 10}
-    ),
-    "multistart-trained": Start(search=_TRAINED | _WITHOUT_END, budget_of="ga-trained"),
-}.items():
-    STARTS.register(_name)(_start)
 
 
 @dataclass(frozen=True)
@@ -283,18 +247,15 @@ def _one_seed(data, sizes, starts, seed, epochs, train_fn):
 
 def _started(name, data, sizes, seed, spent):
     """Return a model with the initial weights of a start, and enter what its search spent."""
-    start = STARTS[name]
     # Each start has its own stream, whichever others are compared with it.
     rng = np.random.default_rng([seed, 1 + list(STARTS).index(name)])
-    model = feedforward(sizes, initial=start.initial, seed=rng)
-    spent[name] = 0
-    if start.search:
-        budget = {} if start.budget_of is None else {"evaluations": spent[start.budget_of]}
-        search = {**start.search, **budget}
-        result = evolve_weights(model, *data[0], seed=rng, progress=False, **search)
-        if result.stop == "interrupted":
-            raise KeyboardInterrupt
-        spent[name] = result.nfev
+    rival = STARTS[name].budget_of
+    budget = {} if rival is None else {"evaluations": spent[rival]}
+    inputs, targets = data[0]
+    model, found = started_model(name, inputs, targets, sizes, seed=rng, **budget)
+    if found is not None and found.stop == "interrupted":
+        raise KeyboardInterrupt
+    spent[name] = 0 if found is None else found.nfev
     return model
 
 
