@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "workbench"
 
 # From the ground up. Rooms of one floor know nothing of each other, except on the ground.
 FLOORS = (
-    {"_version", "errors", "registry", "checks", "files", "progress"},
+    {"_version", "errors", "registry", "checks", "files", "heights", "progress"},
     {"data"},
     {"network"},
     {"training"},

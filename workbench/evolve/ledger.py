@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from workbench.errors import ArgumentError
+from workbench.heights import rounded_height
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -193,9 +194,7 @@ class Ledger:
 
 def _padded(members: Floats, most: int) -> Floats:
     # A copy either way: an objective that writes to its argument harms nobody.
-    above = 1 << (len(members) - 1).bit_length()
-    step = min(above, max(8, above // 8))
-    count = min(-(-len(members) // step) * step, most)
+    count = min(rounded_height(len(members)), most)
     if count <= len(members):
         return members.copy()
     return np.concatenate([members, members[-1:].repeat(count - len(members), axis=0)])

@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from workbench import checks
 from workbench.errors import ArgumentError
+from workbench.heights import rounded_height
 from workbench.network import backend
 from workbench.network.architecture import architecture_key
 from workbench.network.backend import Tensor
@@ -149,7 +150,9 @@ def blocks_of(
     """
     limit = max(1, _BLOCK_ENTRIES // (network.layout.size * network.outputs))
     count = -(-len(X) // limit)
-    height = -(-len(X) // count)
+    # Rounded up within the limit: one program then serves data of nearly the same size.
+    height = min(rounded_height(-(-len(X) // count), parts=32), limit)
+    count = -(-len(X) // height)
     padding = count * height - len(X)
     weight = np.ones((len(X), 1)) if sample_weight is None else sample_weight
     weight = np.r_[weight, np.zeros((padding, weight.shape[1]))]

@@ -61,7 +61,7 @@ def checked_weight(
     return weight
 
 
-def configured(method: str, options: dict[str, float]) -> Any:
+def configured(method: str, options: dict[str, float | str]) -> Any:
     """Return a training function with its parameters."""
     function = TRAINING_FUNCTIONS[method]
     known = [field.name for field in fields(function)]

@@ -52,7 +52,7 @@ def population_trainer(
     *,
     epochs: int = 20,
     loss: str = "mse",
-    **options: float,
+    **options: float | str,
 ) -> Callable[[NDArray[np.float64]], Trained]:
     """Return the function that trains every member for some epochs.
 

@@ -62,7 +62,7 @@ def train(
     weights: ArrayLike | None = None,
     seed: Seed = None,
     progress: bool = True,
-    **options: float,
+    **options: float | str,
 ) -> TrainingRecord:
     """Train a model's weights on all rows at once.
 
