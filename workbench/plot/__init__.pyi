@@ -1,3 +1,4 @@
+from .confusion import plotconfusion as plotconfusion
 from .error_histogram import ploterrhist as ploterrhist
 from .fit import plotfit as plotfit
 from .paired import plot_comparison as plot_comparison
@@ -5,6 +6,7 @@ from .performance import plot_performance as plot_performance
 from .performance import plotperform as plotperform
 from .regression import plot_regression as plot_regression
 from .regression import plotregression as plotregression
+from .roc import plotroc as plotroc
 from .sample_errors import plot_sample_errors as plot_sample_errors
 from .surface import plot_surface as plot_surface
 from .traces import plot_ga_trace as plot_ga_trace
