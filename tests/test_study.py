@@ -11,7 +11,7 @@ from scipy import stats
 import workbench.study as study
 from workbench import Comparison, compare_initialisers, load_dataset
 from workbench.errors import ArgumentError, UnknownNameError
-from workbench.study import STARTS
+from workbench.study import CLASSICAL
 
 DATA = load_dataset("quadratic")
 X, Y = DATA.X[:200], DATA.y[:200]
@@ -24,7 +24,7 @@ def comparison() -> Comparison:
 
 def test_every_seed_runs_every_initialiser(comparison: Comparison) -> None:
     pairs = set(zip(comparison.runs["seed"], comparison.runs["initialiser"], strict=True))
-    assert pairs == set(itertools.product(range(3), STARTS))
+    assert pairs == set(itertools.product(range(3), CLASSICAL))
     assert not comparison.interrupted
 
 
@@ -109,7 +109,7 @@ def test_the_verdict_follows_from_p_and_ratio() -> None:
 
 def test_the_frame_has_a_row_for_each_initialiser(comparison: Comparison) -> None:
     frame = comparison.frame
-    assert list(frame.index) == list(STARTS)
+    assert list(frame.index) == list(CLASSICAL)
     medians = comparison.runs.groupby("initialiser")["test_mse"].median()
     np.testing.assert_array_equal(frame["test_mse"], medians[frame.index])
     assert np.isnan(frame.loc["nguyen-widrow", "ratio"])

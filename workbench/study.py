@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+# Those of MATLAB programs and textbooks, and their controls.
+CLASSICAL = ("nguyen-widrow", "uniform", "ga", "multistart", "ga-trained", "multistart-trained")
 _RESAMPLES = 9999
 _CONFIDENCE = 0.95
 
@@ -149,7 +151,7 @@ def compare_initialisers(
     sizes: Sequence[int] = (2, 5, 1),
     *,
     seeds: int | Iterable[int] = 20,
-    initialisers: Sequence[str] = tuple(STARTS),
+    initialisers: Sequence[str] = CLASSICAL,
     epochs: int = 100,
     train_fn: str = "trainlm",
     test: float = 0.25,

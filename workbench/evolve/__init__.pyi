@@ -14,7 +14,10 @@ from .ledger import History as History
 from .ledger import Ledger as Ledger
 from .ledger import Limits as Limits
 from .loop import AskTell as AskTell
+from .memetic import Memetic as Memetic
 from .multistart import Multistart as Multistart
 from .search import METHODS as METHODS
 from .search import minimize as minimize
+from .space import Space as Space
+from .starts import STARTS as STARTS
 from .weights import evolve_weights as evolve_weights

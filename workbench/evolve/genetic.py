@@ -177,7 +177,7 @@ class _Breeding:
         rng: np.random.Generator,
     ):
         self.operators, self.ledger, self.rng = operators, ledger, rng
-        self.low, self.high = ledger.bounds.T
+        self.low, self.high = ledger.space.bounds.T
         self.parents, self.values = members, values
         self._keep_elite(members)
 
@@ -197,7 +197,7 @@ class _Breeding:
     def mutate(self, offspring: Floats, engine: Any) -> Floats:
         """Return the offspring with some of them mutated."""
         elapsed = self.ledger.elapsed
-        children = self.operators.mutate(offspring, self.ledger.bounds, elapsed, self.rng)
+        children = self.operators.mutate(offspring, self.ledger.space.bounds, elapsed, self.rng)
         # A weighted mean may pass a bound by its rounding error.
         return np.clip(children, self.low, self.high, out=children)
 
@@ -206,7 +206,9 @@ class _Breeding:
         changed = (members != self.parents).any(axis=1)
         if changed.any():
             self.values = self.values.copy()
-            self.values[changed] = self.ledger.evaluate(members[changed])
+            tried = members[changed]
+            self.values[changed] = self.ledger.evaluate(tried)
+            members[changed] = tried  # what an objective that improves members made of them
         return -self.values
 
     def conclude(self, engine: Any) -> str | None:

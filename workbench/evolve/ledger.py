@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from workbench.errors import ArgumentError
+from workbench.evolve.space import Space
 from workbench.heights import rounded_height
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Floats = NDArray[np.float64]
-Objective = Callable[[Floats], ArrayLike]
+Objective = Callable[[Floats], ArrayLike | tuple[ArrayLike, ArrayLike]]
 
 STOP_MESSAGES = {
     "target": "Target value reached.",
@@ -87,8 +88,9 @@ class Ledger:
 
     Args:
         objective: Maps members (n, genes) to values (n,), lower is better; infinity is the
-            worst value there is.
-        bounds: Rows (low, high), shape (genes, 2); for the methods to read.
+            worst value there is. One that improves its members (GAOT's evaluation function,
+            which returns the member as well) returns a pair (members, values).
+        space: Where members come from; for the methods to read.
         limits: When to stop.
         pad: Largest number of rows to pad to, or 0 for no padding. Rows are padded to a power of
             two, or a multiple of an eighth of one, by repeating the last, so that a compiled
@@ -99,13 +101,13 @@ class Ledger:
     def __init__(
         self,
         objective: Objective,
-        bounds: Floats,
+        space: Space,
         limits: Limits,
         *,
         pad: int = 0,
         heard: Callable[[Ledger], object] = lambda ledger: None,
     ):
-        self.objective, self.bounds, self.limits = objective, bounds, limits
+        self.objective, self.space, self.limits = objective, space, limits
         self.pad, self._heard = pad, heard
         self.evaluations = 0
         self.best: tuple[Floats, float] | None = None
@@ -130,6 +132,7 @@ class Ledger:
         """Return the values of ``members`` (n, genes), and count them.
 
         Where the budget ends before the members do, the rest is given infinity, unevaluated.
+        An objective that improves members has the improved ones written over ``members``.
 
         Raises:
             ArgumentError: The objective returned another shape than (n,), NaN or -inf.
@@ -141,7 +144,11 @@ class Ledger:
         if wanted == 0:
             return values
         rows = _padded(members[:wanted], self.pad)
-        values[:wanted] = _checked(self.objective(rows), len(rows))[:wanted]
+        returned = self.objective(rows)
+        if isinstance(returned, tuple):
+            improved, returned = returned
+            members[:wanted] = _checked_members(improved, rows)[:wanted]
+        values[:wanted] = _checked(returned, len(rows))[:wanted]
         self.evaluations += wanted
         first = int(values.argmin())
         if self.best is None or values[first] < self.best[1]:
@@ -198,6 +205,18 @@ def _padded(members: Floats, most: int) -> Floats:
     if count <= len(members):
         return members.copy()
     return np.concatenate([members, members[-1:].repeat(count - len(members), axis=0)])
+
+
+def _checked_members(improved: Any, rows: Floats) -> Floats:
+    members = np.asarray(improved, dtype=float)
+    if members.shape != rows.shape or not np.isfinite(members).all():
+        raise ArgumentError(
+            "objective",
+            f"return finite members of shape {rows.shape} where it improves them",
+            f"an array of shape {members.shape}",
+            "A pair is taken for (members, values).",
+        )
+    return members
 
 
 def _checked(returned: Any, rows: int) -> Floats:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.evolve.ledger import Ledger
+from workbench.evolve.space import Space as Space
 from workbench.registry import Registry
 
 Floats = NDArray[np.float64]
@@ -47,27 +48,30 @@ class AskTell(Generic[S]):
     All that it remembers is in its state, a small frozen dataclass.
     """
 
-    def init(self, bounds: Floats, members: Floats, rng: np.random.Generator) -> S:
+    def init(self, space: Space, members: Floats, rng: np.random.Generator) -> S:
         """Return the state before anything is evaluated; ``members`` are told first."""
         raise NotImplementedError
 
-    def ask(self, state: S, rng: np.random.Generator) -> tuple[Floats, S]:
+    def ask(self, state: S, space: Space, rng: np.random.Generator) -> tuple[Floats, S]:
         """Return the candidates to evaluate, shape (n, genes), and the state that awaits them."""
         raise NotImplementedError
 
     def tell(self, state: S, candidates: Floats, values: Floats) -> S:
-        """Return the state that knows the values of the candidates."""
+        """Return the state that knows the values of the candidates.
+
+        An objective that trains has written what it made of them into the candidates.
+        """
         raise NotImplementedError
 
     def search(self, ledger: Ledger, members: Floats, rng: np.random.Generator) -> None:
         """Search from ``members`` (members, genes) until the ledger says to stop."""
-        state = self.init(ledger.bounds, members, rng)
+        state = self.init(ledger.space, members, rng)
         candidates = members
         while True:
             state = self.tell(state, candidates, ledger.evaluate(candidates))
             if not ledger.record(state.members, state.values):
                 return
-            candidates, state = self.ask(state, rng)
+            candidates, state = self.ask(state, ledger.space, rng)
 
 
 def run(method: Method, ledger: Ledger, members: Floats, rng: np.random.Generator) -> None:

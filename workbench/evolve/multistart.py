@@ -1,4 +1,4 @@
-"""Random multistart: uniform draws within the bounds, and the best of them.
+"""Random multistart: draws from the space, and the best of them.
 
 The control for any search that claims to be better than luck: give both the same number of
 evaluations (J. Bergstra and Y. Bengio, "Random Search for Hyper-Parameter Optimization", JMLR
@@ -12,16 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.evolve.loop import METHODS, AskTell
+from workbench.evolve.loop import METHODS, AskTell, Space
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Draws:
-    """The last draws ``members`` (n, genes) with their values (n,), and the bounds (genes, 2)."""
+    """The last draws ``members`` (n, genes) with their values (n,)."""
 
-    bounds: Floats
     members: Floats
     values: Floats
 
@@ -35,15 +34,14 @@ class Multistart(AskTell[Draws]):
     are evaluated.
     """
 
-    def init(self, bounds: Floats, members: Floats, rng: np.random.Generator) -> Draws:
+    def init(self, space: Space, members: Floats, rng: np.random.Generator) -> Draws:
         """Start from the given members."""
-        return Draws(bounds, members, np.full(len(members), np.inf))
+        return Draws(members, np.full(len(members), np.inf))
 
-    def ask(self, state: Draws, rng: np.random.Generator) -> tuple[Floats, Draws]:
+    def ask(self, state: Draws, space: Space, rng: np.random.Generator) -> tuple[Floats, Draws]:
         """Draw as many members as before."""
-        low, high = state.bounds.T
-        return rng.uniform(low, high, size=state.members.shape), state
+        return space.draw(len(state.members), rng), state
 
     def tell(self, state: Draws, candidates: Floats, values: Floats) -> Draws:
         """Keep the draws; the ledger remembers the best."""
-        return Draws(state.bounds, candidates, values)
+        return Draws(candidates, values)

@@ -15,10 +15,12 @@ from workbench import progress as progress_bar
 from workbench.checks import Seed
 from workbench.errors import ArgumentError
 from workbench.evolve import genetic as genetic
+from workbench.evolve import memetic as memetic
 from workbench.evolve import multistart as multistart
 from workbench.evolve.ledger import STOP_MESSAGES, Ledger, Limits, Objective
 from workbench.evolve.loop import METHODS as METHODS
 from workbench.evolve.loop import Method, run
+from workbench.evolve.space import Space
 
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
@@ -34,6 +36,7 @@ def minimize(
     population: int = 50,
     generations: int = 100,
     initial: ArrayLike | None = None,
+    sample: Callable[[np.random.Generator, int], Floats] | None = None,
     evaluations: int | None = None,
     target: float | None = None,
     stall: int | None = None,
@@ -48,14 +51,17 @@ def minimize(
 
     Args:
         objective: Maps members (n, genes) to values (n,), lower is better; infinity is the
-            worst value there is. n varies from call to call.
+            worst value there is. n varies from call to call. An objective that improves its
+            members, by training them for example, returns a pair (members, values).
         bounds: One row (low, high) a gene, or `scipy.optimize.Bounds`.
-        method: ``"ga"`` or ``"multistart"``.
+        method: ``"ga"``, ``"memetic"`` or ``"multistart"``.
         population: Members of a generation, at least 2.
         generations: Populations in all, the first included, as GAOT's maxGenTerm counts them:
             100 are the first and 99 further ones.
         initial: Members to begin with, shape (n, genes) with n up to ``population``; the others
             are drawn uniformly within the bounds.
+        sample: Draw members by ``sample(generator, n)``, shape (n, genes), and not uniformly.
+            Neither they nor improved members need to lie within the bounds.
         evaluations: Stop after exactly so many evaluated members, if not before. Members of the
             last generation that come too late have the value infinity.
         target: Stop once a value is as low as this.
@@ -67,7 +73,8 @@ def minimize(
         progress: Show a bar when it takes longer than a second.
         pad: Pad members to one of few heights by repeating the last, for an objective that is
             compiled for each shape. The repetitions are not counted.
-        **options: Options of the method; for ``"ga"`` those of `workbench.evolve.Genetic`.
+        **options: Options of the method; for ``"ga"`` those of `workbench.evolve.Genetic`, for
+            ``"memetic"`` those of `workbench.evolve.Memetic`.
 
     Returns:
         Best member ``x``, its value ``fun``, ``nfev`` members evaluated, ``nit`` generations,
@@ -97,7 +104,8 @@ def minimize(
     if seed is None:
         seed = np.random.SeedSequence().entropy  # type: ignore[assignment]
     rng = checks.generator(seed)
-    members = _first_population(box, size, initial, rng)
+    space = Space(box, sample)
+    members = _first_population(space, size, initial, rng)
 
     with progress_bar.bar(limits.generations, method, "generation", enabled=progress) as bar:
 
@@ -108,7 +116,7 @@ def minimize(
             if callback is not None:
                 callback(_known(ledger))
 
-        ledger = Ledger(objective, box, limits, pad=size if pad else 0, heard=heard)
+        ledger = Ledger(objective, space, limits, pad=size if pad else 0, heard=heard)
         run(searching, ledger, members, rng)
     return _result(ledger, method, None if isinstance(seed, np.random.Generator) else seed)
 
@@ -142,9 +150,9 @@ def _configured(name: str, options: dict[str, Any]) -> Method:
 
 
 def _first_population(
-    bounds: Floats, size: int, initial: ArrayLike | None, rng: np.random.Generator
+    space: Space, size: int, initial: ArrayLike | None, rng: np.random.Generator
 ) -> Floats:
-    members = rng.uniform(bounds[:, 0], bounds[:, 1], size=(size, len(bounds)))
+    members, bounds = space.draw(size, rng), space.bounds
     if initial is None:
         return members
     given = np.asarray(initial)

@@ -44,6 +44,14 @@ class Start:
 # 1/SSE. Fitness after training: "MATLAB Neural Networks: 30 cases".
 _RAW: dict[str, Any] = {"loss": "sse", "bounds": (-1, 1)}
 _TRAINED: dict[str, Any] = {"loss": "sae", "bounds": (-3, 3), "train_epochs": 20}
+# Members that learn: what they are after their training is written back.
+_LEARNING: dict[str, Any] = {
+    "loss": "mse",
+    "draw": "restart",
+    "train_epochs": 20,
+    "lamarckian": True,
+    "population": 30,
+}
 _WITHOUT_END = {"method": "multistart", "population": 50, "generations": 10**6}
 
 STARTS: Registry[Start] = Registry("initialiser")
@@ -56,6 +64,8 @@ for _name, _start in {
         search=_TRAINED | {"preset": "textbook", "population": 30, "generations": 10}
     ),
     "multistart-trained": Start(search=_TRAINED | _WITHOUT_END, budget_of="ga-trained"),
+    "evolved": Start(search=_LEARNING | {"method": "memetic", "generations": 5}),
+    "multistart-evolved": Start(search=_WITHOUT_END | _LEARNING, budget_of="evolved"),
 }.items():
     STARTS.register(_name)(_start)
 

@@ -3,19 +3,24 @@
 The loss of a member is that of the network with the member's weights, as it stands (GABPNET's
 way), or after a few epochs of training (the way of the textbook's GA-BP). In the second case
 the training only measures: the member keeps the weights it had, and so does the model in the
-end, to be trained from there.
+end, to be trained from there. Or it is Lamarckian: the member becomes what its training made of it.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from workbench import checks
 from workbench.checks import Seed
+from workbench.errors import ArgumentError
 from workbench.evolve.search import minimize
 from workbench.network.population import population_loss
+from workbench.network.redraw import redrawn_weights
+from workbench.network.units import hidden_units
 from workbench.network.weights import layout_of, vector_to_weights
 from workbench.training.population import trained_loss
 
@@ -36,6 +41,8 @@ def evolve_weights(
     generations: int = 100,
     train_epochs: int = 0,
     train_fn: str = "trainlm",
+    lamarckian: bool | None = None,
+    draw: str = "uniform",
     seed: Seed = None,
     progress: bool = True,
     **options: Any,
@@ -55,6 +62,10 @@ def evolve_weights(
         train_epochs: Epochs of training before the loss is measured; 0 measures the weights as
             they are.
         train_fn: Registered name of the training function for that.
+        lamarckian: A member keeps what its training taught it, and so does the model in the
+            end. None does so for the method ``"memetic"``, and not for others.
+        draw: ``"uniform"`` draws members within the bounds; ``"restart"`` draws them as `train`
+            draws restarts: by Nguyen and Widrow, or by the initialisers of the layers.
         seed: Generator, or seed for one.
         progress: Show a bar when it takes longer than a second.
         **options: What else `minimize` takes: ``evaluations``, ``target``, ``initial`` and so
@@ -70,10 +81,21 @@ def evolve_weights(
         UnknownNameError: There is no such method, loss or training function.
     """
     box = checks.bounds("bounds", bounds, layout_of(model).size)
+    if draw not in ("uniform", "restart"):
+        raise ArgumentError("draw", 'be "uniform" or "restart"', draw)
+    keeps = method == "memetic" if lamarckian is None else lamarckian
     if checks.integer("train_epochs", train_epochs, minimum=0):
-        objective = trained_loss(model, X, y, loss, method=train_fn, epochs=train_epochs)
+        objective = trained_loss(
+            model, X, y, loss, method=train_fn, epochs=train_epochs, lamarckian=keeps
+        )
+    elif keeps:
+        raise ArgumentError("train_epochs", "be positive where members learn", train_epochs)
     else:
         objective = population_loss(model, X, y, loss)
+    if method == "memetic":
+        options = {"units": hidden_units(model), **options}
+    if draw == "restart":
+        options["sample"] = partial(_restarts, model)
     result = minimize(
         objective,
         box,
@@ -87,3 +109,8 @@ def evolve_weights(
     )
     vector_to_weights(model, result.x)
     return result
+
+
+def _restarts(model: keras.Model, rng: np.random.Generator, count: int) -> NDArray[np.float64]:
+    drawn = [redrawn_weights(model, rng) for _ in range(count)]
+    return np.array(drawn, dtype=float).reshape(count, layout_of(model).size)

@@ -19,7 +19,7 @@ from workbench import checks
 from workbench.network import backend
 from workbench.network.backend import Tensor
 from workbench.network.objective import blocks_of, frozen_values, network_of, samples_for
-from workbench.network.population import PopulationLoss, population_loss
+from workbench.network.population import population_loss
 from workbench.training.arguments import configured, performance_for
 from workbench.training.loop import Limits, Rows, Setting, Training
 from workbench.training.run import cores
@@ -105,15 +105,22 @@ def trained_loss(
     *,
     method: str = "trainlm",
     epochs: int = 20,
+    lamarckian: bool = False,
     **options: Any,
-) -> PopulationLoss:
+) -> Callable[[NDArray[np.float64]], Any]:
     """Return the function from weight vectors to their losses after some epochs of training.
 
-    The arguments are those of `population_trainer` and `population_loss`.
+    The arguments are those of `population_trainer` and `population_loss`. With ``lamarckian``
+    the function returns a pair: the members after their training, and their losses.
     """
     train_all = population_trainer(model, X, y, method, epochs=epochs, **options)
     measure = population_loss(model, X, y, loss)
-    return lambda members: measure(train_all(members).members)
+
+    def losses(members: NDArray[np.float64]) -> Any:
+        trained = train_all(members).members
+        return (trained, measure(trained)) if lamarckian else measure(trained)
+
+    return losses
 
 
 def _each(training: Training, members: Tensor, count: Tensor, setting: Setting):
