@@ -23,6 +23,8 @@ FACTS = {
     "wine": (178, 13, 3),
     "iris": (150, 4, 3),
     "digits": (1797, 64, 10),
+    "concrete": (1030, 8, 0),
+    "auto_mpg": (392, 7, 0),  # 398 at UCI, 6 of them without horsepower
     "spam": (4658, 1000, 2),  # as datasets/README.md states them
 }
 
@@ -229,7 +231,7 @@ def test_the_installed_files_come_before_those_of_the_source_tree(
 def test_the_room_loads_nothing_heavy() -> None:
     code = (
         "import sys, workbench.data as data\n"
-        "assert len(data.DATASETS) == len(data.list_datasets()) == 7\n"
+        "assert len(data.DATASETS) == len(data.list_datasets()) == 9\n"
         "data.split(9), data.load_dataset('quadratic')\n"
         "print(sorted({'sklearn', 'pandas', 'scipy', 'keras'} & set(sys.modules)))"
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import workbench.data.quadratic
 import workbench.data.sklearn_tables
-import workbench.data.spam  # noqa: F401  entered by their import
+import workbench.data.spam
+import workbench.data.uci_tables  # noqa: F401  entered by their import
 from workbench.data.dataset import DATASETS, Dataset
 
 
