@@ -78,6 +78,12 @@ LESSONS.register("ga-bp")(
 LESSONS.register("backprop")(
     Lesson("02_backpropagation_by_hand.ipynb", "Chain rule and gradient descent, derived by hand")
 )
+LESSONS.register("training-functions")(
+    Lesson("03_training_functions.ipynb", "Thirteen training functions on three real tables")
+)
+LESSONS.register("classifiers")(
+    Lesson("04_classifiers.ipynb", "Spam, digits and diagnoses: networks that decide, and how well")
+)
 
 
 def run_lesson(
