@@ -50,7 +50,7 @@ def results(committed: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def trainings(results: dict[str, Any]) -> pd.DataFrame:
+def trainings(results: dict[str, Any]) -> Any:
     return pd.DataFrame(results["trainings"])
 
 
@@ -73,7 +73,7 @@ def test_it_runs_with_small_parameters_and_leaves_what_it_should(tmp_path: Path)
     found = run.results["results"]
     assert len(found["trainings"]) == len(TRAINING_FUNCTIONS) * 2
     assert len(found["sine_errors"]["trainbr"]) == 2
-    assert all(0 <= gamma <= 10 for gamma in found["effective_parameters"])
+    assert all(-1e-9 < gamma <= 10 for gamma in found["effective_parameters"])
     assert {f"diabetes, {method}" for method in TRAINING_FUNCTIONS} <= set(run.results["times"])
     assert [d["sha256"] for d in run.results["data"]] == [load_dataset("diabetes").sha256]
 
@@ -92,7 +92,7 @@ def test_it_keeps_no_times(results: dict[str, Any]) -> None:
     assert "times" not in results
 
 
-def test_every_training_function_trained_on_every_table(trainings: pd.DataFrame) -> None:
+def test_every_training_function_trained_on_every_table(trainings: Any) -> None:
     counts = trainings.groupby(["table", "method"]).size()
     assert set(counts) == {5}
     assert set(counts.index) == {(table, m) for table in TABLES for m in TRAINING_FUNCTIONS}
@@ -105,7 +105,7 @@ def test_its_straight_lines_are_scikit_learns(results: dict[str, Any]) -> None:
         assert results["line_error"][name] == pytest.approx(error, rel=1e-9)
 
 
-def test_trainlm_and_trainscg_end_where_the_lesson_says(trainings: pd.DataFrame) -> None:
+def test_trainlm_and_trainscg_end_where_the_lesson_says(trainings: Any) -> None:
     training, validation, (X, y) = parts("diabetes")
     for method in ("trainlm", "trainscg"):
         chosen = trainings[(trainings.table == "diabetes") & (trainings.method == method)]
@@ -127,7 +127,7 @@ def test_trainlm_and_trainscg_end_where_the_lesson_says(trainings: pd.DataFrame)
 
 
 def test_its_tables_and_sentences_follow_from_its_trainings(
-    results: dict[str, Any], trainings: pd.DataFrame
+    results: dict[str, Any], trainings: Any
 ) -> None:
     medians = trainings.groupby(["table", "method"])[["epochs", "test_error"]].median()
     heading, *rows = results["summary"]

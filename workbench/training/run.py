@@ -59,7 +59,8 @@ class Run:
         rows = self.setting.rows
         advance = training.compiled("advance", training.advance, rows)
         vector = backend.tensor(self.reached.best_vector, training.network.layout.dtype)
-        state = training.initial(vector, self.setting)
+        # Compiled too, since some methods evaluate the network for what they remember.
+        state = training.compiled("initial", training.initial, rows)(vector, self.setting)
         spells: list[NDArray[np.float64]] = []
         names = ("perf", "vperf", "tperf", "gradient", "val_fail", *training.method.traces)
         # Many blocks make a long epoch, and a spell cannot be interrupted.
