@@ -151,7 +151,7 @@ def blocks_of(
     limit = max(1, _BLOCK_ENTRIES // (network.layout.size * network.outputs))
     count = -(-len(X) // limit)
     # Rounded up within the limit: one program then serves data of nearly the same size.
-    height = min(rounded_height(-(-len(X) // count), parts=32), limit)
+    height = min(rounded_height(-(-len(X) // count), parts=64), limit)
     count = -(-len(X) // height)
     padding = count * height - len(X)
     weight = np.ones((len(X), 1)) if sample_weight is None else sample_weight
