@@ -44,6 +44,11 @@ def test_without_validation_rows_it_is_that_of_the_training(make_record) -> None
     assert list(curves(ax)) == ["training", "best"]
 
 
+def test_weights_kept_though_others_were_better_are_called_the_last(make_record) -> None:
+    ax = plotperform(make_record([1, 0.1, 0.2], best_epoch=2))
+    assert ax.get_title() == "Last training performance is 0.2 at epoch 2"
+
+
 def test_the_goal_is_a_line_if_a_logarithm_has_a_place_for_it(make_record) -> None:
     ax = plotperform(make_record(PERF), goal=1e-5)
     np.testing.assert_array_equal(curves(ax)["goal"], 1e-5)

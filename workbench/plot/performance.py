@@ -105,4 +105,7 @@ def _mark_best(ax: Axes, record: TrainingRecord) -> None:
     circle: dict[str, Any] = {"markersize": 11, "fillstyle": "none", "markeredgewidth": 1.5}
     ax.plot(record.best_epoch, value, "o", color=colour, **circle)
     ax.set_xlabel(f"{record.num_epochs} epochs")
-    ax.set_title(f"Best {word} performance is {value:.5g} at epoch {record.best_epoch}")
+    # trainbr keeps its last weights, though earlier ones fitted the training rows more closely.
+    curve = record.perf if word == "training" else record.vperf
+    kind = "Last" if value > np.min(curve, initial=np.inf, where=~np.isnan(curve)) else "Best"
+    ax.set_title(f"{kind} {word} performance is {value:.5g} at epoch {record.best_epoch}")
