@@ -501,3 +501,16 @@ def test_predictions_follow_the_weights_of_the_network() -> None:
     np.testing.assert_allclose(predictor(X), model(X).numpy(), rtol=1e-12)
     with pytest.raises(ArgumentError, match="model's input"):
         predictor(X[:, :1])
+
+
+def test_an_evolved_start_has_learned_before_the_training_begins() -> None:
+    search = {"population": 4, "generations": 2, "train_epochs": 4}
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1, 1, (80, 2))
+    y = (X**2).sum(axis=1)
+    settings = {"hidden": (4,), "epochs": 3, "random_state": 0}
+    evolved = BPRegressor(**settings, init="evolved", init_options=search).fit(X, y)
+    plain = BPRegressor(**settings).fit(X, y)
+    assert evolved.loss_curve_[0] < plain.loss_curve_[-1]
+    again = BPRegressor(**settings, init="evolved", init_options=search).fit(X, y)
+    np.testing.assert_array_equal(again.predict(X), evolved.predict(X))
