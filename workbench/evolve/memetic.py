@@ -12,10 +12,10 @@ begins as its parent without that unit. Neurons are exchanged because single wei
 it: two good networks hold the same neurons in another order, and their mean is a bad one.
 
 Measured (benchmarks/evolved.py, 50 paired seeds, 100 epochs of trainlm after each start; test
-error): against Nguyen-Widrow it wins 48 of 50 on quadratic (median ratio 0.001), 47 on UCI's airfoil
-(0.75) and 39 on energy (0.89); against a random multistart that learns as long, 45 on airfoil
-(0.84, p = 2e-9), but only 31 on quadratic (0.60, p = 0.2) and 31 on energy (0.92, p = 0.02),
-where it ends 15 % lower on the training rows and the test rows do not show it.
+error): against Nguyen-Widrow it wins 48 of 50 on quadratic (median ratio 0.001), 47 on the table
+airfoil (0.75) and 39 on energy (0.89). Against a random multistart that learns as long it wins 45
+on airfoil (0.84, p = 2e-9), but only 31 on quadratic (0.60, p = 0.2) and 31 on energy (0.92,
+p = 0.02): on energy it ends 15 % lower on the training rows, and the test rows hardly show it.
 """
 
 from __future__ import annotations
