@@ -35,7 +35,7 @@ lessons: setup  ## Execute the lessons anew and keep their outputs in notebooks/
 	@$(PY) tools/lessons.py
 
 bench: setup  ## Measure speed against peers, as ratios in one run
-	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(PY) "$$script"; done
+	@set -e; for script in benchmarks/*.py benchmarks/*/; do echo "== $$script"; $(PY) "$$script"; done
 
 clean:  ## Remove .venv and everything that was generated
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build dist runs

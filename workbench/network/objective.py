@@ -153,17 +153,20 @@ def blocks_of(
     # Rounded up within the limit: one program then serves data of nearly the same size.
     height = min(rounded_height(-(-len(X) // count), parts=64), limit)
     count = -(-len(X) // height)
-    padding = count * height - len(X)
-    weight = np.ones((len(X), 1)) if sample_weight is None else sample_weight
-    weight = np.r_[weight, np.zeros((padding, weight.shape[1]))]
-    # The last sample again, since zeros may be no legal input (a logarithm, a division).
-    rows = np.r_[np.arange(len(X)), np.full(padding, len(X) - 1)]
     cut = (count, height)
     dtype = network.layout.dtype
+
+    def blocks(array: NDArray[np.floating], padding: NDArray[np.floating]) -> Tensor:
+        whole = np.empty((count * height, *array.shape[1:]), dtype)
+        whole[: len(array)], whole[len(array) :] = array, padding
+        return backend.tensor(whole.reshape(cut + array.shape[1:]))
+
+    weight = np.ones((len(X), 1)) if sample_weight is None else sample_weight
+    # The last sample again, since zeros may be no legal input (a logarithm, a division).
     return Blocks(
-        backend.tensor(X[rows].reshape(cut + X.shape[1:]), dtype),
-        backend.tensor(y[rows].reshape(cut + y.shape[1:]), dtype),
-        backend.tensor(weight.reshape((*cut, -1)), dtype),
+        blocks(X, X[-1]),
+        blocks(y, y[-1]),
+        blocks(weight, np.zeros(1)),
         backend.tensor(float(len(X)), dtype),
     )
 

@@ -7,8 +7,11 @@ moving averages) are no part of it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,10 +36,10 @@ class Layout:
     shapes: tuple[tuple[int, ...], ...]
     dtype: str
 
-    @property
+    @cached_property
     def sizes(self) -> tuple[int, ...]:
         """Number of weights in each array."""
-        return tuple(int(np.prod(shape)) for shape in self.shapes)
+        return tuple(map(math.prod, self.shapes))
 
     @property
     def size(self) -> int:
@@ -48,7 +51,7 @@ class Layout:
         from keras import ops
 
         reshape = np.reshape if isinstance(vector, np.ndarray) else ops.reshape
-        ends = np.cumsum(self.sizes).tolist()
+        ends = accumulate(self.sizes)
         return [
             reshape(vector[end - size : end], shape)
             for shape, size, end in zip(self.shapes, self.sizes, ends, strict=True)
@@ -56,7 +59,7 @@ class Layout:
 
     def pack(self, arrays: Sequence[ArrayLike]) -> NDArray[np.floating]:
         """Join arrays of the layout's shapes into a vector ``(size,)``."""
-        return np.concatenate([np.ravel(array) for array in arrays]).astype(self.dtype)
+        return np.concatenate([np.ravel(array) for array in arrays], dtype=self.dtype)
 
 
 def layout_of(model: keras.Model) -> Layout:
@@ -98,7 +101,9 @@ def weights_to_vector(model: keras.Model) -> NDArray[np.floating]:
     Raises:
         ModelError: The model has no trainable weights.
     """
-    return layout_of(model).pack([weight.numpy() for weight in model.trainable_weights])
+    from workbench.network import backend
+
+    return layout_of(model).pack(backend.values(model.trainable_weights))
 
 
 def vector_to_weights(model: keras.Model, vector: ArrayLike) -> None:
@@ -109,6 +114,8 @@ def vector_to_weights(model: keras.Model, vector: ArrayLike) -> None:
             model is as before.
         ModelError: The model has no trainable weights.
     """
+    from workbench.network import backend
+
     layout = layout_of(model)
     array = np.asarray(vector)
     if array.shape != (layout.size,):
@@ -116,5 +123,4 @@ def vector_to_weights(model: keras.Model, vector: ArrayLike) -> None:
             "vector", f"have shape ({layout.size},), one entry a weight", f"shape {array.shape}"
         )
     checks.finite("vector", array)
-    for weight, values in zip(model.trainable_weights, layout.unpack(array), strict=True):
-        weight.assign(values)
+    backend.assign(model.trainable_weights, layout.unpack(array))

@@ -224,7 +224,7 @@ class Training:
         vperf, tperf = (
             state.vector[0] * 0 + np.nan
             if blocks is None
-            else replace(problem, rows=blocks).perf(state.vector)
+            else replace(problem, rows=blocks, regularization=0.0).perf(state.vector)
             for blocks in (rows.validation, rows.test)
         )
         value = perf if rows.validation is None else vperf

@@ -64,7 +64,7 @@ class Run:
         spells: list[NDArray[np.float64]] = []
         names = ("perf", "vperf", "tperf", "gradient", "val_fail", *training.method.traces)
         # Many blocks make a long epoch, and a spell cannot be interrupted.
-        length = 16 if len(rows.train.X) == 1 else 1
+        length = 32 if len(rows.train.X) == 1 else 1
         with bar, contextlib.suppress(KeyboardInterrupt):
             while not spells or (self.reached.stop == "interrupted" and not asked_to_stop()):
                 begun = clock.perf_counter()
