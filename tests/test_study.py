@@ -164,3 +164,22 @@ def test_bad_input_is_told(
 ) -> None:
     with pytest.raises(error, match=message):
         compare_initialisers(**({"X": X, "y": Y, "progress": False} | arguments))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["pso", "de", "cmaes", "aco", "sa"])
+def test_every_search_starts_a_network_beside_a_multistart_of_its_budget(name: str) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1, 1, (40, 2))
+    control = f"multistart-{name}"
+    comparison = compare_initialisers(
+        X,
+        (X**2).sum(axis=1),
+        (2, 3, 1),
+        seeds=1,
+        initialisers=("uniform", name, control),
+        epochs=3,
+        progress=False,
+    )
+    runs = comparison.runs.set_index("initialiser")
+    assert runs.loc[name, "evaluations"] == runs.loc[control, "evaluations"] > 1000
+    assert runs.loc[name, "start_mse"] < runs.loc["uniform", "start_mse"]

@@ -5,6 +5,7 @@ from .estimators import BPClassifier as BPClassifier
 from .estimators import BPRegressor as BPRegressor
 from .evolve import evolve_weights as evolve_weights
 from .evolve import minimize as minimize
+from .extremum import find_extremum as find_extremum
 from .network import cascade as cascade
 from .network import feedforward as feedforward
 from .study import Comparison as Comparison

@@ -17,7 +17,17 @@ from workbench.evolve import (
     norm_geom_select,
     roulette_select,
 )
-from workbench.evolve.gaot import rounded_draw
+from workbench.evolve.gaot import (
+    binary_mutation,
+    boundary_mutation,
+    fitting,
+    heuristic_crossover,
+    multi_non_uniform_mutation,
+    rounded_draw,
+    simple_crossover,
+    tournament_select,
+    uniform_mutation,
+)
 
 # A true hypothesis is refused once in a hundred seeds; these seeds are fixed.
 LEVEL = 0.01
@@ -100,6 +110,21 @@ def test_roulette_takes_the_limit_where_the_reciprocal_is_not_finite(
 def test_roulette_refuses_negative_values_and_offers_ranking() -> None:
     with pytest.raises(ArgumentError, match="normGeomSelect"):
         roulette_select(np.array([1.0, -2.0]), np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("tournament", [1, 2, 5])
+def test_tournaments_are_won_with_the_probability_of_the_rank(tournament: int) -> None:
+    rng, n = np.random.default_rng(26), 8
+    values = rng.permutation(n).astype(float)  # the value of a member is its rank less one
+    picks = np.concatenate(
+        [tournament_select(values, rng, tournament=tournament) for _ in range(4000)]
+    )
+    counts = np.bincount(values[picks].astype(int), minlength=n)
+    # The best of k has at least the rank r where all k have.
+    at_least = ((n - np.arange(n + 1)) / n) ** tournament
+    law = -np.diff(at_least)
+    enough = law * counts.sum() >= 5
+    assert frequencies_agree(counts[enough], law[enough])
 
 
 # Drawing
@@ -197,6 +222,62 @@ def test_gene_crossover_keeps_the_sum_of_every_gene(probability: float) -> None:
     assert (children == members).all() == (probability == 0)
 
 
+def test_simple_crossover_exchanges_the_genes_from_one_place_on() -> None:
+    rng, trials = np.random.default_rng(27), 8000
+    members = np.stack([BOUNDS[:, 0], BOUNDS[:, 1]])
+    cuts = np.zeros(len(BOUNDS), dtype=int)
+    for _ in range(trials):
+        children = simple_crossover(members, rng, crossovers=1)
+        swapped = children[0] != members[0]
+        assert (swapped == (children[1] != members[1])).all()
+        assert (np.sort(children, axis=0) == np.sort(members, axis=0)).all()
+        assert (np.diff(swapped.astype(int)) >= 0).all()  # once exchanged, to the end
+        cuts[len(BOUNDS) - swapped.sum() if swapped.any() else 0] += 1
+    # Of two members, each is drawn half the time: every other pair is of one with itself.
+    assert stats.binomtest(int(cuts[0]), trials, 0.5).pvalue > LEVEL
+    assert frequencies_agree(cuts[1:], half_ended(len(BOUNDS) - 1))
+
+
+def test_members_of_one_gene_have_nothing_to_exchange() -> None:
+    members = np.random.default_rng(28).random((6, 1))
+    assert (simple_crossover(members, np.random.default_rng(29), crossovers=9) == members).all()
+
+
+def test_heuristic_crossover_steps_beyond_the_better_parent() -> None:
+    rng, wide, drawn = np.random.default_rng(30), np.tile([-99.0, 99.0], (5, 1)), []
+    while len(drawn) < 2000:
+        members = population(2, rng)
+        values = rng.random(2)
+        better, worse = members[values.argsort()]
+        children = heuristic_crossover(
+            members, rng, values=values, bounds=wide, crossovers=1, retries=1
+        )
+        assert (children[values.argmin()] == better).all()
+        if (children == members).all():
+            continue  # a pair of one member with itself
+        steps = (children[values.argmax()] - better) / (better - worse)
+        np.testing.assert_allclose(steps, steps[0], rtol=1e-6)
+        drawn.append(steps[0])
+    assert stats.kstest(drawn, "uniform").pvalue > LEVEL
+
+
+@pytest.mark.parametrize("retries", [1, 3, 6])
+def test_heuristic_crossover_gives_up_after_its_retries(retries: int) -> None:
+    # From 0 beyond 0.75 there is room for a third of the step: a <= 1/3 fits.
+    rng, trials = np.random.default_rng(31), 6000
+    members, bounds = np.array([[0.0], [0.75]]), np.array([(0.0, 1.0)])
+    crossed = 0
+    for _ in range(trials):
+        children = heuristic_crossover(
+            members, rng, values=np.array([1.0, 0.0]), bounds=bounds, crossovers=1, retries=retries
+        )
+        assert children[1, 0] == 0.75
+        assert children[0, 0] == 0 or 0.75 <= children[0, 0] <= 1
+        crossed += children[0, 0] != 0
+    expected = 0.5 * (1 - (2 / 3) ** retries)  # every other pair is of one with itself
+    assert stats.binomtest(crossed, trials, expected).pvalue > LEVEL
+
+
 # Mutation
 
 
@@ -244,9 +325,9 @@ def test_each_mutation_aims_at_the_distance_to_its_bound() -> None:
     np.testing.assert_allclose(reach / width, [[0.1] * 5, [0.9] * 5], rtol=0.02)
 
 
-def test_nothing_mutates_at_the_end_of_the_search() -> None:
+def test_no_non_uniform_step_is_left_at_the_end_of_the_search() -> None:
     members = population(20, np.random.default_rng(19))
-    for operator in MUTATIONS.values():
+    for operator in (non_uniform_mutation, multi_non_uniform_mutation, gene_mutation):
         assert (operator(members, BOUNDS, 1.0, np.random.default_rng(20)) == members).all()
 
 
@@ -274,14 +355,82 @@ def test_gene_mutation_mutates_the_stated_share_of_members_in_one_uniform_gene()
     assert frequencies_agree(places, np.ones(len(BOUNDS)))
 
 
+def single_changes(mutate) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return rows (member, gene) of 10000 single mutations, and the new values."""
+    rng, members, found, new = np.random.default_rng(32), np.tile(MIDDLE, (7, 1)), [], []
+    for _ in range(10_000):
+        children = mutate(members, BOUNDS, 0.7, rng, mutations=1)
+        ((row, gene),) = np.argwhere(children != members)
+        found.append((row, gene))
+        low, high = BOUNDS[gene]
+        new.append((children[row, gene] - low) / (high - low))
+    return np.array(found), np.array(new)
+
+
+@pytest.mark.parametrize("mutate", [uniform_mutation, boundary_mutation])
+def test_one_gene_of_one_member_mutates_drawn_as_gaot_draws(mutate) -> None:
+    rows, genes = single_changes(mutate)[0].T
+    assert frequencies_agree(np.bincount(rows, minlength=7), half_ended(7))
+    assert frequencies_agree(np.bincount(genes, minlength=5), half_ended(5))
+
+
+def test_uniform_mutation_forgets_the_gene_and_the_time() -> None:
+    assert stats.kstest(single_changes(uniform_mutation)[1], "uniform").pvalue > LEVEL
+
+
+def test_boundary_mutation_chooses_either_bound_fairly() -> None:
+    new = single_changes(boundary_mutation)[1]
+    assert set(new) == {0.0, 1.0}
+    assert stats.binomtest(int(new.sum()), len(new), 0.5).pvalue > LEVEL
+
+
+def test_multi_non_uniform_mutation_moves_every_gene_by_the_law_of_one() -> None:
+    rng, members, elapsed = np.random.default_rng(33), np.tile(MIDDLE, (9, 1)), 0.3
+    half, relative, upwards = (BOUNDS[:, 1] - BOUNDS[:, 0]) / 2, [], 0
+    for _ in range(1000):
+        moved = multi_non_uniform_mutation(members, BOUNDS, elapsed, rng, mutations=1, shape=2.0)
+        step = ((moved - members) / half)[(moved != members).any(axis=1)]
+        assert step.shape == (1, len(BOUNDS))
+        relative.extend(np.abs(step[0]))
+        upwards += int((step > 0).sum())
+    roots = np.sqrt(relative) / (1 - elapsed)
+    assert stats.kstest(roots, "uniform").pvalue > LEVEL
+    assert stats.binomtest(upwards, len(relative), 0.5).pvalue > LEVEL
+
+
+@pytest.mark.parametrize("probability", [None, 0.3])
+def test_binary_mutation_flips_each_bit_with_its_probability(probability: float | None) -> None:
+    rng, trials, genes = np.random.default_rng(34), 4000, 10
+    members = rng.integers(2, size=(5, genes)).astype(float)
+    flips, rows = np.zeros(genes, dtype=int), np.zeros(5, dtype=int)
+    for _ in range(trials):
+        children = binary_mutation(
+            members, np.empty((0, 2)), 0.5, rng, mutations=1, bit_probability=probability
+        )
+        changed = children != members
+        assert set(children.ravel()) <= {0.0, 1.0}
+        assert changed.any(axis=1).sum() <= 1
+        flips += changed.sum(axis=0)
+        rows += changed.any(axis=1)
+    for count in flips:
+        assert stats.binomtest(int(count), trials, probability or 1 / genes).pvalue > LEVEL / genes
+    assert frequencies_agree(rows, half_ended(5))
+
+
 # All of them
 
 
+def crossing(name: str):
+    if name != "heuristicXover":
+        return CROSSOVERS[name]
+    return lambda m, rng: heuristic_crossover(m, rng, values=m.sum(axis=1), bounds=BOUNDS)
+
+
 VARIATIONS = [
-    *(pytest.param(lambda m, rng, f=f: f(m, rng), id=name) for name, f in CROSSOVERS.items()),
+    *(pytest.param(crossing(name), id=name) for name in fitting(CROSSOVERS, {"real"})),
     *(
-        pytest.param(lambda m, rng, f=f: f(m, BOUNDS, 0.1, rng), id=name)
-        for name, f in MUTATIONS.items()
+        pytest.param(lambda m, rng, f=MUTATIONS[name]: f(m, BOUNDS, 0.1, rng), id=name)
+        for name in fitting(MUTATIONS, {"real"})
     ),
 ]
 

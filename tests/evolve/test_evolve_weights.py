@@ -157,3 +157,83 @@ def test_a_model_without_trainable_weights_is_refused() -> None:
     model.trainable = False
     with pytest.raises(ModelError, match="no trainable weights"):
         evolve_weights(model, X, Y, **QUIET)
+
+
+def digits() -> tuple[Any, np.ndarray, np.ndarray]:
+    """Return a small convolutional classifier, images, and classes as rows of 0 and 1."""
+    images = np.random.default_rng(0).normal(size=(80, 6, 6, 1)).astype("float32")
+    classes = np.eye(3, dtype="float32")[
+        (images.mean(axis=(1, 2, 3)) * 6).round().clip(-1, 1).astype(int) + 1
+    ]
+    model = keras.Sequential(
+        [
+            keras.Input((6, 6, 1)),
+            keras.layers.Conv2D(2, 3, activation="relu"),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(3, activation="softmax"),
+        ]
+    )
+    return model, images, classes
+
+
+def test_the_weights_of_a_convolutional_classifier_evolve() -> None:
+    model, images, classes = digits()
+    settings: dict[str, Any] = {"loss": "crossentropy", "metrics": ["accuracy", "mse"], **QUIET}
+    result = evolve_weights(
+        model,
+        images[:60],
+        classes[:60],
+        "pso",
+        population=20,
+        generations=40,
+        validation=(images[60:], classes[60:]),
+        **settings,
+    )
+    outputs = np.asarray(model(images))
+    hits = outputs.argmax(axis=1) == classes.argmax(axis=1)
+    assert result.metrics["accuracy"] == pytest.approx(hits[:60].mean())
+    assert result.metrics["val_accuracy"] == pytest.approx(hits[60:].mean())
+    error = ((outputs - classes) ** 2).mean(axis=1)
+    assert result.metrics["mse"] == pytest.approx(error[:60].mean(), rel=1e-4)
+    assert result.metrics["val_mse"] == pytest.approx(error[60:].mean(), rel=1e-4)
+    true = -np.log((outputs * classes).sum(axis=1))[:60].mean() / 3
+    assert result.fun == pytest.approx(true, rel=1e-4)
+    assert result.fun < result.history.best[0]
+
+
+def test_minibatches_are_those_of_the_members_and_the_end_is_measured_on_all_rows() -> None:
+    model = feedforward([2, 5, 1], seed=0)
+    batched = population_loss(model, X, Y, batch_size=16)
+    one, other = batched(members(7)), batched(members(8))
+    np.testing.assert_array_equal(batched(members(7)), one)
+    assert (one != population_loss(model, X, Y)(members(7))).all()
+    assert (one != other[:7]).all()
+    # The mean over many batches is that of all rows.
+    many = [
+        population_loss(model, X, Y, batch_size=16)(np.r_[members(1), members(1) + k * 1e-12])[0]
+        for k in range(1, 300)
+    ]
+    assert np.mean(many) == pytest.approx(population_loss(model, X, Y)(members(1))[0], rel=0.05)
+    result = evolve_weights(model, X, Y, "pso", batch_size=16, generations=30, **QUIET)
+    whole = population_loss(model, X, Y)
+    assert result.fun == whole(result.x[None])[0]
+    np.testing.assert_array_equal(whole(result.population), result.population_values)
+    assert result.fun <= result.population_values.min()
+
+
+def test_members_are_trained_by_the_loss_that_measures_them() -> None:
+    model = feedforward([2, 4, 1], ["tansig", "logsig"], seed=0)
+    targets = (Y > -0.4).astype(float)
+    settings: dict[str, Any] = {"loss": "crossentropy", "epochs": 15, "method": "trainscg"}
+    reached = trained_loss(model, X, targets, **settings)(members(3, 17))
+    for member, value in zip(members(3, 17), reached, strict=True):
+        vector_to_weights(model, member)
+        record = train(
+            model, X, targets, "trainscg", loss="crossentropy", epochs=15, progress=False
+        )
+        assert value == pytest.approx(record.best_perf, rel=1e-9)
+
+
+def test_batches_and_training_exclude_each_other() -> None:
+    with pytest.raises(ArgumentError, match="be None where members are trained"):
+        evolve_weights(feedforward([2, 5, 1]), X, Y, train_epochs=3, batch_size=5, **QUIET)

@@ -1,3 +1,8 @@
+from .annealing import Annealing as Annealing
+from .ant_system import AntSystem as AntSystem
+from .ants import AntColony as AntColony
+from .covariance import CovarianceAdaptation as CovarianceAdaptation
+from .differential import DifferentialEvolution as DifferentialEvolution
 from .gaot import CROSSOVERS as CROSSOVERS
 from .gaot import MUTATIONS as MUTATIONS
 from .gaot import SELECTIONS as SELECTIONS
@@ -20,4 +25,5 @@ from .search import METHODS as METHODS
 from .search import minimize as minimize
 from .space import Space as Space
 from .starts import STARTS as STARTS
+from .swarm import ParticleSwarm as ParticleSwarm
 from .weights import evolve_weights as evolve_weights

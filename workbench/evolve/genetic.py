@@ -1,76 +1,32 @@
-"""A real-coded genetic algorithm: PyGAD's loop around whole-population operators.
+"""A genetic algorithm: PyGAD's loop around whole-population operators.
 
 PyGAD (A. F. Gad, arXiv:2106.06158) drives: select, cross, mutate, replace. The operators are
 those of `workbench.evolve.gaot`, which work on the population at once, and only members that
 differ from their parents are evaluated. Elitism is GAOT's: the best of a generation overwrites
 the worst of the next.
+
+Between two generations nothing is remembered but members, values and the state of the generator.
 """
 
 from __future__ import annotations
 
 import functools
-import inspect
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench import checks
-from workbench.errors import ArgumentError, UnknownNameError
-from workbench.evolve.gaot import CROSSOVERS, MUTATIONS, SELECTIONS
-from workbench.evolve.ledger import Ledger
+from workbench.errors import ArgumentError
+from workbench.evolve.gaot_presets import PRESETS as PRESETS
+from workbench.evolve.gaot_presets import Operators, bound_operators, checked_options
+from workbench.evolve.gaot_whole import crossed_whole, inner, mutated_whole, widened
+from workbench.evolve.ledger import Ledger, Memory
 from workbench.evolve.loop import METHODS
-from workbench.registry import Registry
+from workbench.evolve.space import KINDS
 
 Floats = NDArray[np.float64]
-
-_GAOT: dict[str, object] = {
-    "selection": "normGeomSelect",
-    "q": 0.09,
-    "crossover": "arithXover",
-    "crossovers": 2,
-    "mutation": "nonUnifMutation",
-    "mutations": 2,
-    "shape": 3.0,
-}
-PRESETS: dict[str, dict[str, object]] = {
-    # Measured at 50 x 100 on five functions of 2 to 21 genes, medians of 15 seeds: values 2 to
-    # 1e6 times lower than GAOT's two and two, for 34 instead of 4 evaluations a generation.
-    "standard": _GAOT | {"crossovers": 10, "mutations": 40},
-    "gaot": _GAOT,
-    "textbook": {
-        "selection": "roulette",
-        "crossover": "geneXover",
-        "crossover_probability": 0.3,
-        "mutation": "geneMutation",
-        "mutation_probability": 0.1,
-        "shape": 2.0,
-    },
-}
-_FAMILIES: dict[str, Registry[Any]] = {
-    "selection": SELECTIONS,
-    "crossover": CROSSOVERS,
-    "mutation": MUTATIONS,
-}
-_CHECKS: dict[str, Callable[[str, Any], object]] = {
-    "q": functools.partial(checks.real, low=0, high=1, open_low=True),
-    "crossovers": functools.partial(checks.integer, minimum=0),
-    "mutations": functools.partial(checks.integer, minimum=0),
-    "shape": functools.partial(checks.real, low=0, open_low=True),
-    "crossover_probability": functools.partial(checks.real, low=0, high=1),
-    "mutation_probability": functools.partial(checks.real, low=0, high=1),
-}
-
-
-class Operators(NamedTuple):
-    """The three operators of a generation, with their parameters bound."""
-
-    select: Callable[..., NDArray[np.intp]]
-    cross: Callable[..., Floats]
-    mutate: Callable[..., Floats]
 
 
 @METHODS.register("ga")
@@ -78,25 +34,45 @@ class Operators(NamedTuple):
 class Genetic:
     """Options of the genetic algorithm; None leaves the preset's.
 
+    GAOT's maxGenTerm and optMaxGenTerm are ``generations`` and ``target`` of `minimize`.
+
+    Operators serve real, integer and binary genes, also mixed, or permutations; the wrong ones
+    are refused with the names of those that fit. Operators for real genes serve integer and binary
+    ones as `workbench.evolve.gaot_whole` says. Members that are all bits, or permutations, get
+    other operators from the presets: simpleXover and binaryMutation, or orderbasedXover and
+    inversionMutation. The latter suits round trips; for schedules take shiftMutation.
+
     Attributes:
         preset: ``"standard"`` is GAOT's operators with as many operations a generation as suit
             an objective that is evaluated in batches; ``"gaot"`` is the call that programs for
             MATLAB commonly copy, of at most 6 evaluations a generation, and the better choice
             where each evaluation is dear; ``"textbook"`` is the genetic algorithm of "MATLAB
             Neural Networks: 30 cases" (there with 30 members, 10 generations).
-        selection: ``"normGeomSelect"`` or ``"roulette"``.
-        crossover: ``"arithXover"`` or ``"geneXover"``.
-        mutation: ``"nonUnifMutation"`` or ``"geneMutation"``.
+        selection: ``"normGeomSelect"``, ``"roulette"`` or ``"tournSelect"``.
+        crossover: ``"arithXover"``, ``"simpleXover"``, ``"geneXover"`` for real, integer and
+            binary genes, ``"heuristicXover"`` for real and integer ones. For permutations
+            ``"cyclicXover"``, ``"erXover"``, ``"enhancederXover"``, ``"linerorderXover"``,
+            ``"orderbasedXover"``, ``"partmapXover"``, ``"singleptXover"`` or ``"uniformXover"``.
+        mutation: ``"nonUnifMutation"``, ``"unifMutation"``, ``"boundaryMutation"``,
+            ``"geneMutation"`` for real, integer and binary genes, ``"multiNonUnifMutation"`` for
+            real ones, ``"binaryMutation"`` for bits. For permutations ``"adjswapMutation"``,
+            ``"shiftMutation"``, ``"swapMutation"``, ``"threeswapMutation"`` or, for bits as well,
+            ``"inversionMutation"``.
         q: Probability of selecting the best, of normGeomSelect. GAOT's own default is 0.08.
-        crossovers: Pairs crossed a generation, of arithXover.
-        mutations: Genes mutated a generation, of nonUnifMutation.
-        shape: Exponent of the mutations' steps.
+        crossovers: Pairs crossed a generation, of all crossovers but geneXover.
+        mutations: Genes or members mutated a generation, of all mutations but geneMutation.
+        shape: Exponent of the steps of the non-uniform mutations.
         crossover_probability: Of crossing a pair, of geneXover.
         mutation_probability: Of mutating a member, of geneMutation.
+        tournament: Members in a tournament, of tournSelect; 2 if not given.
+        retries: Steps tried to stay within the bounds, of heuristicXover; 3 if not given.
+        bit_probability: Of flipping a bit of a mutated member, of binaryMutation; 1/genes if not
+            given.
 
     Raises:
         UnknownNameError: No such preset or operator.
-        ArgumentError: A value out of range, or one that no operator in use has.
+        ArgumentError: A value out of range, operators that fit no kind of gene, or a parameter
+            that no operator in use has.
     """
 
     preset: str = "standard"
@@ -109,46 +85,64 @@ class Genetic:
     shape: float | None = None
     crossover_probability: float | None = None
     mutation_probability: float | None = None
+    tournament: int | None = None
+    retries: int | None = None
+    bit_probability: float | None = None
+
+    kinds: ClassVar[frozenset[str]] = frozenset(KINDS)
 
     def __post_init__(self) -> None:
-        self.operators()
+        # The genes are not known yet: what suits none of their kinds is refused now.
+        refusals = []
+        for kind in KINDS:
+            try:
+                self.operators((kind,))
+            except ArgumentError as error:
+                refusals.append(error)
+        if len(refusals) == len(KINDS):
+            raise refusals[0]
 
-    def operators(self) -> Operators:
-        """Return the operators, each with those parameters that it has."""
-        if self.preset not in PRESETS:
-            raise UnknownNameError("preset", self.preset, PRESETS)
-        given = {f.name: getattr(self, f.name) for f in fields(self)[1:]}
-        given = {name: value for name, value in given.items() if value is not None}
-        for name in given.keys() & _CHECKS.keys():
-            given[name] = _CHECKS[name](name, given[name])
-        settings: dict[str, Any] = PRESETS[self.preset] | given
-        used: set[str] = set(_FAMILIES)
-        bound = []
-        for family, registry in _FAMILIES.items():
-            operator = registry[settings[family]]
-            names = _parameters(operator)
-            used |= names
-            bound.append(
-                functools.partial(operator, **{n: settings[n] for n in names & settings.keys()})
-            )
-        for stray in given.keys() - used:
-            raise ArgumentError(
-                stray,
-                "be a parameter of an operator in use",
-                given[stray],
-                f"In use: {', '.join(str(settings[family]) for family in _FAMILIES)}.",
-            )
-        return Operators(*bound)
+    def operators(self, kinds: tuple[str, ...] | None = None) -> Operators:
+        """Return the operators for genes of these kinds, each with those parameters it has.
 
-    def search(self, ledger: Ledger, members: Floats, rng: np.random.Generator) -> None:
-        """Search from ``members`` (members, genes) until the ledger says to stop."""
-        values = ledger.evaluate(members)
-        if not ledger.record(members, values):
-            return
-        breeding = _Breeding(self.operators(), ledger, members, values, rng)
+        Args:
+            kinds: What each gene is; None if all are real.
+
+        Raises:
+            ArgumentError: An operator that does not serve these genes, or a parameter that no
+                operator in use has.
+        """
+        options = {f.name: getattr(self, f.name) for f in fields(self)}
+        return bound_operators(checked_options(options), frozenset(kinds or ("real",)))
+
+    def search(
+        self,
+        ledger: Ledger,
+        members: Floats,
+        rng: np.random.Generator,
+        memory: Memory | None = None,
+    ) -> None:
+        """Search from ``members`` (members, genes) until the ledger says to stop.
+
+        Args:
+            ledger: Evaluates and records.
+            members: The first population; or the last one that was recorded.
+            rng: Source of all random numbers.
+            memory: Has the ``"values"`` of the last population, to go on from there.
+        """
+        operators = self.operators(ledger.space.kinds)
+        if memory is not None:
+            values = memory["values"]
+        else:
+            members = ledger.space.legal(members)
+            ledger.space.check("initial", members)
+            values = ledger.evaluate(members)
+            if not ledger.record(members, values, {"values": values}):
+                return
+        breeding = _Breeding(operators, ledger, members, values, rng)
         _engine()(
             breeding,
-            num_generations=ledger.limits.generations - 1,
+            num_generations=ledger.limits.generations - ledger.generation,
             num_parents_mating=len(members),
             fitness_func=breeding.fitness,
             initial_population=members,
@@ -177,7 +171,9 @@ class _Breeding:
         rng: np.random.Generator,
     ):
         self.operators, self.ledger, self.rng = operators, ledger, rng
-        self.low, self.high = ledger.space.bounds.T
+        self.space = ledger.space
+        self.bounds, self.reach = inner(self.space), widened(self.space)
+        self.low, self.high = self.bounds.T
         self.parents, self.values = members, values
         self._keep_elite(members)
 
@@ -192,12 +188,14 @@ class _Breeding:
 
     def cross(self, parents: Floats, shape: tuple[int, int], engine: Any) -> Floats:
         """Return the parents with some of them crossed."""
-        return self.operators.cross(parents, self.rng)
+        children = self.operators.cross(parents, self.rng, self.values, self.bounds)
+        return crossed_whole(children, self.space, self.rng)
 
     def mutate(self, offspring: Floats, engine: Any) -> Floats:
         """Return the offspring with some of them mutated."""
         elapsed = self.ledger.elapsed
-        children = self.operators.mutate(offspring, self.ledger.space.bounds, elapsed, self.rng)
+        children = self.operators.mutate(offspring, self.reach, elapsed, self.rng)
+        mutated_whole(offspring, children, self.space)
         # A weighted mean may pass a bound by its rounding error.
         return np.clip(children, self.low, self.high, out=children)
 
@@ -217,7 +215,8 @@ class _Breeding:
         engine.population[worst], self.values[worst] = self.elite
         engine.last_generation_fitness = -self.values
         self._keep_elite(engine.population)
-        return None if self.ledger.record(engine.population, self.values) else "stop"
+        memory = {"values": self.values}
+        return None if self.ledger.record(engine.population, self.values, memory) else "stop"
 
     def _keep_elite(self, members: Floats) -> None:
         best = self.values.argmin()
@@ -249,8 +248,3 @@ def _engine() -> type:
             return self.population[best].copy(), fitness[best], best
 
     return Engine
-
-
-def _parameters(operator: Callable[..., object]) -> frozenset[str]:
-    signature = inspect.signature(operator)
-    return frozenset(name for name, p in signature.parameters.items() if p.kind is p.KEYWORD_ONLY)

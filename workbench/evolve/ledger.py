@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Objective = Callable[[Floats], ArrayLike | tuple[ArrayLike, ArrayLike]]
+Memory = Mapping[str, Any]  # what a method remembers: arrays, numbers, strings and None
 
 STOP_MESSAGES = {
     "target": "Target value reached.",
@@ -96,6 +97,8 @@ class Ledger:
             two, or a multiple of an eighth of one, by repeating the last, so that a compiled
             objective sees few shapes. The repetitions are neither counted nor returned.
         heard: Called with the ledger after each generation. A StopIteration ends the search.
+        kept: Called with the ledger and what the method remembers after each generation, before
+            ``heard``; writes checkpoints.
     """
 
     def __init__(
@@ -106,21 +109,22 @@ class Ledger:
         *,
         pad: int = 0,
         heard: Callable[[Ledger], object] = lambda ledger: None,
+        kept: Callable[[Ledger, Memory], object] = lambda ledger, memory: None,
     ):
         self.objective, self.space, self.limits = objective, space, limits
-        self.pad, self._heard = pad, heard
+        self.pad, self._heard, self._kept = pad, heard, kept
         self.evaluations = 0
         self.best: tuple[Floats, float] | None = None
         self.population: tuple[Floats, Floats] | None = None
         self.stop: str | None = None
-        self._rows: list[tuple[int, float, float, float]] = []
-        self._stalled = 0
-        self._began = time.perf_counter()
+        self.rows: list[tuple[int, float, float, float]] = []
+        self.stalled = 0
+        self.began = time.perf_counter()
 
     @property
     def generation(self) -> int:
         """Number of generations recorded."""
-        return len(self._rows)
+        return len(self.rows)
 
     @property
     def elapsed(self) -> float:
@@ -143,7 +147,8 @@ class Ledger:
         values = np.full(len(members), np.inf)
         if wanted == 0:
             return values
-        rows = _padded(members[:wanted], self.pad)
+        legal = self.space.legal(members[:wanted])
+        rows = _padded(legal, self.pad)
         returned = self.objective(rows)
         if isinstance(returned, tuple):
             improved, returned = returned
@@ -152,34 +157,42 @@ class Ledger:
         self.evaluations += wanted
         first = int(values.argmin())
         if self.best is None or values[first] < self.best[1]:
-            self.best = members[first].copy(), float(values[first])
+            best = self.space.legal(members[first : first + 1])[0]
+            self.best = best.copy(), float(values[first])
         return values
 
-    def record(self, members: Floats, values: Floats) -> bool:
+    def record(self, members: Floats, values: Floats, memory: Memory | None = None) -> bool:
         """Enter a generation, and return whether to go on.
 
         Args:
             members: The population, shape (members, genes). It is kept, not copied: do not
                 write to it afterwards.
             values: Their values, likewise.
+            memory: What else the method needs to go on from here; not to be changed either.
         """
         assert self.best is not None, "evaluate the members first"
         self.population = members, values
-        better = not self._rows or self.best[1] < self._rows[-1][1]
-        self._stalled = 0 if better else self._stalled + 1
-        self._rows.append((self.evaluations, self.best[1], *_moments(values)))
+        better = not self.rows or self.best[1] < self.rows[-1][1]
+        self.stalled = 0 if better else self.stalled + 1
+        self.rows.append((self.evaluations, self.best[1], *_moments(values)))
         self.stop = self._reason()
+        self._kept(self, memory or {})
         try:
             self._heard(self)
         except StopIteration:
             self.stop = self.stop or "callback"
         return self.stop is None
 
+    def goes_on(self) -> bool:
+        """Return whether a search that was resumed has not reached its limits yet."""
+        self.stop = self._reason()
+        return self.stop is None
+
     def history(self) -> History:
         """Return the generations recorded so far, as arrays."""
-        evaluations, best, mean, std = zip(*self._rows, strict=True)
+        evaluations, best, mean, std = zip(*self.rows, strict=True)
         return History(
-            generation=np.arange(1, len(self._rows) + 1),
+            generation=np.arange(1, len(self.rows) + 1),
             evaluations=np.array(evaluations, dtype=np.int64),
             best=np.array(best),
             mean=np.array(mean),
@@ -188,13 +201,13 @@ class Ledger:
 
     def _reason(self) -> str | None:
         limits = self.limits
-        if limits.target is not None and self._rows[-1][1] <= limits.target:
+        if limits.target is not None and self.rows[-1][1] <= limits.target:
             return "target"
         if limits.evaluations is not None and self.evaluations >= limits.evaluations:
             return "evaluations"
-        if limits.stall is not None and self._stalled >= limits.stall:
+        if limits.stall is not None and self.stalled >= limits.stall:
             return "stall"
-        if limits.time is not None and time.perf_counter() - self._began >= limits.time:
+        if limits.time is not None and time.perf_counter() - self.began >= limits.time:
             return "time"
         return "generations" if self.generation >= limits.generations else None
 

@@ -21,7 +21,7 @@ p = 0.02): on energy it ends 15 % lower on the training rows, and the test rows 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +59,8 @@ class Memetic(AskTell[Elite]):
     keep: float = 0.25
     fresh: float = 0.5
     units: tuple[Units, ...] = ()
+
+    State: ClassVar = Elite
 
     def __post_init__(self) -> None:
         checks.real("keep", self.keep, 0, 1, open_low=True)

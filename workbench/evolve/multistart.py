@@ -8,11 +8,13 @@ evaluations (J. Bergstra and Y. Bengio, "Random Search for Hyper-Parameter Optim
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench.evolve.loop import METHODS, AskTell, Space
+from workbench.evolve.space import KINDS
 
 Floats = NDArray[np.float64]
 
@@ -33,6 +35,9 @@ class Multistart(AskTell[Draws]):
     With ``evaluations`` set, the last generation is cut short, so that exactly as many members
     are evaluated.
     """
+
+    State: ClassVar = Draws
+    kinds: ClassVar = frozenset(KINDS)
 
     def init(self, space: Space, members: Floats, rng: np.random.Generator) -> Draws:
         """Start from the given members."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import fields
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,13 +17,21 @@ from workbench import checks
 from workbench import progress as progress_bar
 from workbench.checks import Seed
 from workbench.errors import ArgumentError
+from workbench.evolve import annealing as annealing
+from workbench.evolve import ant_system as ant_system
+from workbench.evolve import ants as ants
+from workbench.evolve import covariance as covariance
+from workbench.evolve import differential as differential
 from workbench.evolve import genetic as genetic
 from workbench.evolve import memetic as memetic
 from workbench.evolve import multistart as multistart
+from workbench.evolve import swarm as swarm
+from workbench.evolve.checkpoint import Checkpoint
 from workbench.evolve.ledger import STOP_MESSAGES, Ledger, Limits, Objective
 from workbench.evolve.loop import METHODS as METHODS
 from workbench.evolve.loop import Method, run
-from workbench.evolve.space import Space
+from workbench.evolve.polytope import polytope_of
+from workbench.evolve.space import Space, gene_kinds
 
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
@@ -42,6 +53,12 @@ def minimize(
     stall: int | None = None,
     time: float | None = None,
     callback: Callable[[OptimizeResult], object] | None = None,
+    genes: str | Sequence[str] = "real",
+    constraints: Any = (),
+    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_every: int = 10,
+    workers: int | None = None,
+    cluster: Any = None,
     seed: Seed = None,
     progress: bool = True,
     pad: bool = False,
@@ -54,7 +71,8 @@ def minimize(
             worst value there is. n varies from call to call. An objective that improves its
             members, by training them for example, returns a pair (members, values).
         bounds: One row (low, high) a gene, or `scipy.optimize.Bounds`.
-        method: ``"ga"``, ``"memetic"`` or ``"multistart"``.
+        method: ``"ga"``, ``"pso"``, ``"de"``, ``"cmaes"``, ``"aco"``, ``"sa"``, ``"memetic"``;
+            ``"ga"`` or ``"ant-system"`` for permutations; ``"multistart"``, the control.
         population: Members of a generation, at least 2.
         generations: Populations in all, the first included, as GAOT's maxGenTerm counts them:
             100 are the first and 99 further ones.
@@ -69,6 +87,18 @@ def minimize(
         time: Stop after the first generation that ends later than so many seconds.
         callback: Called after each generation with an OptimizeResult of what is known by then;
             StopIteration ends the search.
+        genes: What a gene is: ``"real"``, ``"integer"`` or ``"binary"`` for all or one by one,
+            or ``"permutation"`` of 0 ... genes - 1 for all, with bounds (0, genes - 1). The
+            objective is given whole numbers, held in floats.
+        constraints: A `scipy.optimize.LinearConstraint`, or a sequence of them, inequalities on
+            real genes. Members beyond one are pulled in before they are evaluated.
+        checkpoint: A file to keep the search in. If it is there, the search goes on from it, and
+            ends with the bits of one that never stopped; it must be the same search, and may
+            have other limits.
+        checkpoint_every: Generations between two writes.
+        workers: Processes of this machine to evaluate members in, -1 for one a core. It pays for
+            an objective of milliseconds a member, which must be picklable.
+        cluster: Address of a Dask scheduler, or a ``distributed.Client``, to evaluate members on.
         seed: Generator, or seed for one.
         progress: Show a bar when it takes longer than a second.
         pad: Pad members to one of few heights by repeating the last, for an objective that is
@@ -101,13 +131,27 @@ def minimize(
         if not (callable(function) or (name == "callback" and function is None)):
             raise ArgumentError(name, "be a function", function)
     searching = _configured(method, options)
+    space = _space(box, sample, genes, constraints, method, searching)
+    first = _given(initial, space, size)
+    every = checks.integer("checkpoint_every", checkpoint_every)
+    keeper, saved = None, None
+    if checkpoint is not None:
+        facts = {"method": method, "options": vars(searching), "population": size}
+        facts |= {"bounds": box, "genes": space.kinds, "initial": first}
+        facts |= {"constraints": space.polytope and vars(space.polytope)}
+        keeper = Checkpoint(checkpoint, every, facts)
+        saved = keeper.read(seed)
+    if saved is not None and not isinstance(seed, np.random.Generator):
+        seed = saved.header["seed"]
     if seed is None:
         seed = np.random.SeedSequence().entropy  # type: ignore[assignment]
     rng = checks.generator(seed)
-    space = Space(box, sample)
-    members = _first_population(space, size, initial, rng)
+    known = None if isinstance(seed, np.random.Generator) else seed
 
-    with progress_bar.bar(limits.generations, method, "generation", enabled=progress) as bar:
+    with (
+        progress_bar.bar(limits.generations, method, "generation", enabled=progress) as bar,
+        _spread(objective, workers, cluster) as spread_objective,
+    ):
 
         def heard(ledger: Ledger) -> None:
             assert ledger.best is not None
@@ -116,9 +160,29 @@ def minimize(
             if callback is not None:
                 callback(_known(ledger))
 
-        ledger = Ledger(objective, space, limits, pad=size if pad else 0, heard=heard)
-        run(searching, ledger, members, rng)
-    return _result(ledger, method, None if isinstance(seed, np.random.Generator) else seed)
+        hooks: dict[str, Any] = {"heard": heard}
+        if keeper is not None:
+            hooks["kept"] = partial(keeper.write, rng=rng, seed=known)
+        ledger = Ledger(spread_objective, space, limits, pad=size if pad else 0, **hooks)
+        if saved is None:
+            members = _first_population(space, size, first, rng)
+            run(searching, ledger, members, rng)
+        else:
+            saved.restore(ledger, rng)
+            bar.update(ledger.generation)
+            if ledger.goes_on():
+                run(searching, ledger, ledger.population[0], rng, saved.memory)  # type: ignore[index]
+    return _result(ledger, method, known)
+
+
+def _spread(
+    objective: Objective, workers: int | None, cluster: Any
+) -> contextlib.AbstractContextManager[Objective]:
+    if workers is None and cluster is None:
+        return contextlib.nullcontext(objective)
+    from workbench.evolve.workers import spread
+
+    return spread(objective, workers=workers, cluster=cluster)
 
 
 def _limits(
@@ -149,12 +213,35 @@ def _configured(name: str, options: dict[str, Any]) -> Method:
     return method(**options)
 
 
-def _first_population(
-    space: Space, size: int, initial: ArrayLike | None, rng: np.random.Generator
-) -> Floats:
-    members, bounds = space.draw(size, rng), space.bounds
+def _space(
+    box: Floats,
+    sample: Callable[[np.random.Generator, int], Floats] | None,
+    genes: str | Sequence[str],
+    constraints: Any,
+    name: str,
+    method: Any,
+) -> Space:
+    kinds = gene_kinds(genes, box)
+    served = getattr(method, "kinds", frozenset({"real", "integer", "binary"}))
+    for kind in set(kinds or ("real",)) - served:
+        can = [other for other in METHODS if kind in getattr(METHODS[other], "kinds", ())]
+        raise ArgumentError(
+            "genes",
+            f"be {' or '.join(sorted(served))} for the method {name!r}",
+            kind,
+            f"For {kind} genes there are: {', '.join(can)}.",
+        )
+    polytope = polytope_of(constraints, box)
+    if polytope is not None and kinds is not None:
+        raise ArgumentError("genes", 'be "real" where there are constraints', genes)
+    return Space(box, sample, kinds, polytope)
+
+
+def _given(initial: ArrayLike | None, space: Space, size: int) -> Floats:
+    """Return the members that were given, shape (n, genes) with n from 0 to ``size``."""
+    bounds = space.bounds
     if initial is None:
-        return members
+        return np.empty((0, len(bounds)))
     given = np.asarray(initial)
     given = checks.samples(
         "initial", given[None] if given.ndim == 1 else given, (len(bounds),), "bounds"
@@ -171,6 +258,17 @@ def _first_population(
             f"{given[row, gene]:g} for gene {gene} of row {row}, bounds ({low:g}, {high:g})",
             "Widen the bounds, or clip it with numpy.clip.",
         )
+    given = given.astype(np.float64)
+    forbidden = space.polytope is not None and ~space.polytope.holds(given)
+    if np.any(forbidden):
+        raise ArgumentError(
+            "initial", "keep to the constraints", f"row {int(np.argmax(forbidden))}, which does not"
+        )
+    return given
+
+
+def _first_population(space: Space, size: int, given: Floats, rng: np.random.Generator) -> Floats:
+    members = space.draw(size, rng)
     members[: len(given)] = given
     return members
 
@@ -187,7 +285,7 @@ def _known(ledger: Ledger) -> OptimizeResult:
         fun=fun,
         nfev=ledger.evaluations,
         nit=ledger.generation,
-        population=members.copy(),
+        population=ledger.space.legal(members).copy(),
         population_values=values.copy(),
     )
     return result

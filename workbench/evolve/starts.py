@@ -68,6 +68,10 @@ for _name, _start in {
     "multistart-evolved": Start(search=_WITHOUT_END | _LEARNING, budget_of="evolved"),
 }.items():
     STARTS.register(_name)(_start)
+for _name in ("pso", "de", "cmaes", "aco", "sa"):
+    _search = _RAW | {"method": _name, "population": 50, "generations": 100}
+    STARTS.register(_name)(Start(search=_search))
+    STARTS.register(f"multistart-{_name}")(Start(search=_RAW | _WITHOUT_END, budget_of=_name))
 
 
 def started_model(

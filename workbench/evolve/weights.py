@@ -8,6 +8,7 @@ end, to be trained from there. Or it is Lamarckian: the member becomes what its 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,8 @@ from workbench import checks
 from workbench.checks import Seed
 from workbench.errors import ArgumentError
 from workbench.evolve.search import minimize
-from workbench.network.population import population_loss
+from workbench.network.metrics import measured
+from workbench.network.population import PopulationLoss, population_loss
 from workbench.network.redraw import redrawn_weights
 from workbench.network.units import hidden_units
 from workbench.network.weights import layout_of, vector_to_weights
@@ -43,6 +45,9 @@ def evolve_weights(
     train_fn: str = "trainlm",
     lamarckian: bool | None = None,
     draw: str = "uniform",
+    batch_size: int | None = None,
+    metrics: Sequence[str] = (),
+    validation: tuple[ArrayLike, ArrayLike] | None = None,
     seed: Seed = None,
     progress: bool = True,
     **options: Any,
@@ -55,7 +60,8 @@ def evolve_weights(
         X: Inputs ``(samples, inputs)``, scaled as the model expects them.
         y: Targets ``(samples, outputs)``, or ``(samples,)`` for one output.
         method: Registered name of the search method.
-        loss: ``"mse"``, ``"sse"``, ``"mae"`` or ``"sae"``.
+        loss: ``"mse"``, ``"sse"``, ``"mae"``, ``"sae"`` or ``"crossentropy"``. With
+            ``train_epochs`` it is also what the training minimises, if that can.
         bounds: One pair (low, high) for all weights, or a row for each.
         population: Members of a generation.
         generations: Populations in all, the first included.
@@ -66,13 +72,19 @@ def evolve_weights(
             end. None does so for the method ``"memetic"``, and not for others.
         draw: ``"uniform"`` draws members within the bounds; ``"restart"`` draws them as `train`
             draws restarts: by Nguyen and Widrow, or by the initialisers of the layers.
+        batch_size: Rows that each generation is measured on, drawn anew for each; None for all.
+            In the end the last population and the best member are measured on all rows, and the
+            best of these is the result. Not with ``train_epochs``.
+        metrics: What to tell of the result: ``"accuracy"`` and names of losses.
+        validation: A pair (X, y) to tell the metrics of as well, as ``"val_accuracy"`` and so on.
         seed: Generator, or seed for one.
         progress: Show a bar when it takes longer than a second.
         **options: What else `minimize` takes: ``evaluations``, ``target``, ``initial`` and so
             on, and the options of the method.
 
     Returns:
-        The result of `minimize`; ``x`` are the weights in the order of `weights_to_vector`.
+        The result of `minimize`; ``x`` are the weights in the order of `weights_to_vector`, and
+        ``metrics`` is a dictionary of those asked for.
         Ctrl-C gives the best weights so far, with ``stop == "interrupted"``.
 
     Raises:
@@ -83,6 +95,8 @@ def evolve_weights(
     box = checks.bounds("bounds", bounds, layout_of(model).size)
     if draw not in ("uniform", "restart"):
         raise ArgumentError("draw", 'be "uniform" or "restart"', draw)
+    if train_epochs and batch_size is not None:
+        raise ArgumentError("batch_size", "be None where members are trained", batch_size)
     keeps = method == "memetic" if lamarckian is None else lamarckian
     if checks.integer("train_epochs", train_epochs, minimum=0):
         objective = trained_loss(
@@ -91,7 +105,7 @@ def evolve_weights(
     elif keeps:
         raise ArgumentError("train_epochs", "be positive where members learn", train_epochs)
     else:
-        objective = population_loss(model, X, y, loss)
+        objective = population_loss(model, X, y, loss, batch_size=batch_size)
     if method == "memetic":
         options = {"units": hidden_units(model), **options}
     if draw == "restart":
@@ -107,8 +121,22 @@ def evolve_weights(
         pad=True,
         **options,
     )
+    if batch_size is not None:
+        _measured_on_all(result, population_loss(model, X, y, loss))
     vector_to_weights(model, result.x)
+    told = measured(model, X, y, metrics)
+    if validation is not None:
+        held = measured(model, *validation, metrics)
+        told |= {f"val_{name}": value for name, value in held.items()}
+    result.update(metrics=told)
     return result
+
+
+def _measured_on_all(result: OptimizeResult, loss: PopulationLoss) -> None:
+    members = np.concatenate([result["x"][None], result["population"]])
+    values = loss(members)
+    best = int(values.argmin())
+    result.update(x=members[best], fun=float(values[best]), population_values=values[1:])
 
 
 def _restarts(model: keras.Model, rng: np.random.Generator, count: int) -> NDArray[np.float64]:

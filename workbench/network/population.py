@@ -7,12 +7,14 @@ milliseconds) and mapped one by one elsewhere, which was faster for convolutions
 from __future__ import annotations
 
 import functools
+import zlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from workbench import checks
 from workbench.network import backend
 from workbench.network.backend import Tensor
 from workbench.network.objective import (
@@ -33,7 +35,12 @@ PopulationLoss = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
 def population_loss(
-    model: keras.Model, X: ArrayLike, y: ArrayLike, loss: str = "mse"
+    model: keras.Model,
+    X: ArrayLike,
+    y: ArrayLike,
+    loss: str = "mse",
+    *,
+    batch_size: int | None = None,
 ) -> PopulationLoss:
     """Return the function from weight vectors to their losses.
 
@@ -41,7 +48,10 @@ def population_loss(
         model: Any Keras model from one array to rows of outputs; it is not changed.
         X: Inputs ``(samples, inputs)``.
         y: Targets ``(samples, outputs)``, or ``(samples,)`` for one output.
-        loss: ``"mse"``, ``"sse"``, ``"mae"`` or ``"sae"``.
+        loss: ``"mse"``, ``"sse"``, ``"mae"``, ``"sae"`` or ``"crossentropy"``.
+        batch_size: Measure each call's members on so many rows only, drawn anew for each call.
+            The members themselves seed the draw, so that a search that is repeated or resumed
+            meets the same rows again.
 
     Returns:
         A function from members ``(members, weights)`` to losses ``(members,)``, infinite where
@@ -54,22 +64,31 @@ def population_loss(
     """
     performance = PERFORMANCE_FUNCTIONS[loss]
     network = network_of(model)
-    data = blocks_of(network, *samples_for(model, X, y))
+    X, y = samples_for(model, X, y)
+    size = len(X) if batch_size is None else checks.integer("batch_size", batch_size)
+    whole = None if size < len(X) else blocks_of(network, X, y)
     frozen = frozen_values(model)
-    dtype, shape = network.layout.dtype, data.X.shape
+    dtype = network.layout.dtype
 
     @functools.cache  # a small dictionary of our own is quicker than the one of all networks
-    def for_members(count: int):
+    def for_members(count: int, shape: tuple[int, ...]):
         key = (network.key, "population", loss, count, shape)
         return backend.cached(key, lambda: _compiled(network, performance, shape[0]))
 
     def losses(members: NDArray[np.float64]) -> NDArray[np.float64]:
-        compiled = for_members(len(members))
+        data = whole or blocks_of(network, *_drawn(X, y, size, members))
+        compiled = for_members(len(members), tuple(data.X.shape))
         values = compiled(backend.tensor(members, dtype), frozen, data).numpy().astype(float)
         values[np.isnan(values)] = np.inf
         return values
 
     return losses
+
+
+def _drawn(X, y, size, members):
+    rng = np.random.default_rng(zlib.crc32(np.ascontiguousarray(members).tobytes()))
+    rows = rng.choice(len(X), size, replace=False)
+    return X[rows], y[rows]
 
 
 def _compiled(network: Network, performance: Performance, blocks: int):

@@ -19,9 +19,10 @@ from workbench import checks
 from workbench.network import backend
 from workbench.network.backend import Tensor
 from workbench.network.objective import blocks_of, frozen_values, network_of, samples_for
+from workbench.network.performance import PERFORMANCE_FUNCTIONS
 from workbench.network.population import population_loss
 from workbench.training.arguments import configured, performance_for
-from workbench.training.loop import Limits, Rows, Setting, Training
+from workbench.training.loop import TRAINING_FUNCTIONS, Limits, Rows, Setting, Training
 from workbench.training.run import cores
 
 if TYPE_CHECKING:
@@ -110,10 +111,14 @@ def trained_loss(
 ) -> Callable[[NDArray[np.float64]], Any]:
     """Return the function from weight vectors to their losses after some epochs of training.
 
-    The arguments are those of `population_trainer` and `population_loss`. With ``lamarckian``
-    the function returns a pair: the members after their training, and their losses.
+    The arguments are those of `population_trainer` and `population_loss`. What is measured is
+    what is minimised, where the method can: one that wants squared errors minimises their mean.
+    With ``lamarckian`` the function returns a pair: the members after their training, and their
+    losses.
     """
-    train_all = population_trainer(model, X, y, method, epochs=epochs, **options)
+    squares = TRAINING_FUNCTIONS[method].squares_only and not PERFORMANCE_FUNCTIONS[loss].squares
+    minimised = "mse" if squares else loss
+    train_all = population_trainer(model, X, y, method, epochs=epochs, loss=minimised, **options)
     measure = population_loss(model, X, y, loss)
 
     def losses(members: NDArray[np.float64]) -> Any:
