@@ -32,6 +32,9 @@ DOORS = {"__init__", "__main__"}
 # Heavy packages and the only places that may import them.
 ONLY_IN = {
     "pygad": ("evolve/genetic.py",),
+    "cmaes": ("evolve/covariance.py",),
+    "joblib": ("evolve/workers.py",),
+    "distributed": ("evolve/cluster.py", "evolve/workers.py"),
     "tensorflow": ("network/backend.py",),
     "keras": ("network/", "training/", "evolve/", "estimators/", "study.py"),
     "papermill": ("batch/",),
