@@ -19,7 +19,7 @@ import numpy as np
 
 from workbench.evolve import minimize
 from workbench.evolve.checkpoint import read_checkpoint
-from workbench.evolve.loop import METHODS
+from workbench.evolve.loop import METHODS, kinds_of
 
 GENES = 6
 GENERATIONS = 1000  # take far longer than all the children live
@@ -32,7 +32,7 @@ def rastrigin(members: np.ndarray) -> np.ndarray:
 
 
 def search(method: str, checkpoint: Path | None) -> dict[str, np.ndarray]:
-    permutes = "real" not in getattr(METHODS[method], "kinds", ("real",))
+    permutes = "real" not in kinds_of(METHODS[method])
     result = minimize(
         rastrigin,
         [(0.0, GENES - 1.0) if permutes else (-5.0, 5.0)] * GENES,

@@ -13,7 +13,7 @@ from scipy.optimize import OptimizeResult
 from workbench.errors import ArgumentError
 from workbench.evolve import minimize
 from workbench.evolve.checkpoint import read_checkpoint
-from workbench.evolve.loop import METHODS
+from workbench.evolve.loop import METHODS, kinds_of
 
 BOX = [(-2.0, 3.0)] * 4
 KILLS = 50
@@ -42,7 +42,7 @@ def stopping(after: int):
 
 def search(objective, file: Path | None, **settings) -> OptimizeResult:
     call = {"method": "multistart", "population": 10, "generations": 30, "seed": 2} | settings
-    if "real" in getattr(METHODS[call["method"]], "kinds", ("real",)):
+    if "real" in kinds_of(METHODS[call["method"]]):
         return minimize(objective, BOX, **call, checkpoint=file, progress=False)
     places = [(0, len(BOX) - 1)] * len(BOX)
     return minimize(objective, places, **call, genes="permutation", checkpoint=file, progress=False)

@@ -20,13 +20,18 @@ from workbench.evolve import (
     non_uniform_mutation,
     norm_geom_select,
 )
+from workbench.evolve.loop import kinds_of
 
 BOX = [(-1.0, 2.0), (-3.0, 1.0), (0.5, 4.0)]
 LOW, HIGH = np.array(BOX).T
 CENTRE = np.array([0.3, -1.0, 2.0])
 
 EVERY = [
-    *(pytest.param({"method": name}, id=name) for name in METHODS if name != "ga"),
+    *(
+        pytest.param({"method": name}, id=name)
+        for name in METHODS
+        if name != "ga" and "real" in kinds_of(METHODS[name])
+    ),
     *(pytest.param({"method": "ga", "preset": name}, id=f"ga-{name}") for name in PRESETS),
 ]
 
@@ -63,16 +68,15 @@ def same(one: OptimizeResult, other: OptimizeResult) -> bool:
 def test_the_same_seed_gives_the_same_bits(how, untouched_generators: None) -> None:
     one, again = (minimize(sphere, BOX, **how, seed=5) for _ in range(2))
     assert same(one, again)
-    assert not np.array_equal(one.x, minimize(sphere, BOX, **how, seed=6).x)
+    # Not x: some methods come to the last bit of the minimum from every seed.
+    assert not same(one, minimize(sphere, BOX, **how, seed=6))
 
 
 @pytest.mark.parametrize("how", EVERY)
 def test_a_generator_goes_on_and_its_seed_gives_the_same_bits(how) -> None:
     rng = np.random.default_rng(5)
     assert same(minimize(sphere, BOX, **how, seed=rng), minimize(sphere, BOX, **how, seed=5))
-    assert not np.array_equal(
-        minimize(sphere, BOX, **how, seed=rng).x, minimize(sphere, BOX, **how, seed=5).x
-    )
+    assert not same(minimize(sphere, BOX, **how, seed=rng), minimize(sphere, BOX, **how, seed=5))
 
 
 @pytest.mark.parametrize("how", EVERY)

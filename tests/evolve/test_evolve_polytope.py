@@ -8,13 +8,13 @@ from scipy.optimize import minimize as scipy_minimize
 
 from workbench.errors import ArgumentError
 from workbench.evolve import minimize
-from workbench.evolve.loop import METHODS
+from workbench.evolve.loop import METHODS, kinds_of
 from workbench.evolve.polytope import polytope_of
 
 BOX = np.array([(-2.0, 2.0)] * 3)
 PLANE = LinearConstraint(np.array([[1.0, 1.0, 1.0], [1.0, -1.0, 0.0]]), [-np.inf, -0.5], [1.0, 0.5])
 GOAL = np.array([1.5, 0.0, 1.2])
-REAL = [name for name in METHODS if "real" in getattr(METHODS[name], "kinds", ("real",))]
+REAL = [name for name in METHODS if "real" in kinds_of(METHODS[name])]
 
 
 def distance(members: NDArray[np.float64]) -> NDArray[np.float64]:

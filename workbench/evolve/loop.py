@@ -44,6 +44,11 @@ class Method(Protocol):
 METHODS: Registry[Callable[..., Method]] = Registry("search method")
 
 
+def kinds_of(method: Any) -> frozenset[str]:
+    """Return the kinds of genes that a method serves."""
+    return getattr(method, "kinds", frozenset({"real", "integer", "binary"}))
+
+
 class Population(Protocol):
     """What every state holds: the members (n, genes) it stands at, and their values (n,)."""
 

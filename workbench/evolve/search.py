@@ -29,7 +29,7 @@ from workbench.evolve import swarm as swarm
 from workbench.evolve.checkpoint import Checkpoint
 from workbench.evolve.ledger import STOP_MESSAGES, Ledger, Limits, Objective
 from workbench.evolve.loop import METHODS as METHODS
-from workbench.evolve.loop import Method, run
+from workbench.evolve.loop import Method, kinds_of, run
 from workbench.evolve.polytope import polytope_of
 from workbench.evolve.space import Space, gene_kinds
 
@@ -222,9 +222,9 @@ def _space(
     method: Any,
 ) -> Space:
     kinds = gene_kinds(genes, box)
-    served = getattr(method, "kinds", frozenset({"real", "integer", "binary"}))
+    served = kinds_of(method)
     for kind in set(kinds or ("real",)) - served:
-        can = [other for other in METHODS if kind in getattr(METHODS[other], "kinds", ())]
+        can = [other for other in METHODS if kind in kinds_of(METHODS[other])]
         raise ArgumentError(
             "genes",
             f"be {' or '.join(sorted(served))} for the method {name!r}",
