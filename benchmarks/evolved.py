@@ -1,11 +1,11 @@
 """Does an evolution win? "evolved" against a random multistart of its budget, and no search.
 
 For each table many paired seeds: Nguyen-Widrow, the memetic search "evolved", and the random
-multistart that trains as many networks as long (30 x 5 trainings of 20 epochs, so that both spend
+multistart that trains as many networks as long (30 x 25 trainings of 20 epochs, so that both spend
 the same forward passes), each followed by 100 epochs of trainlm on the training rows. What counts
 is the error on test rows, which neither a search nor a training has seen.
 
-    python benchmarks/evolved.py [--seeds 50] [--hidden 10] [TABLE.csv ...]
+    python benchmarks/evolved.py [--seeds 50] [--first 0] [--hidden 10] [TABLE.csv ...]
 
 Without tables of your own (numbers, the target in the last column that is a number; others are
 left out): quadratic with 5 hidden neurons, concrete, auto_mpg and diabetes.
@@ -70,12 +70,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("tables", nargs="*", type=Path, metavar="TABLE.csv")
     parser.add_argument("--seeds", type=int, default=50)
+    parser.add_argument("--first", type=int, default=0, help="the first of the seeds")
     parser.add_argument("--hidden", type=int, default=10)
     arguments = parser.parse_args()
+    numbers = range(arguments.first, arguments.first + arguments.seeds)
     for name, X, y, hidden in tables(arguments.tables, arguments.hidden):
         began = time.perf_counter()
         comparison = compare_initialisers(
-            X, y, (X.shape[1], hidden, 1), seeds=arguments.seeds, initialisers=STARTS
+            X, y, (X.shape[1], hidden, 1), seeds=numbers, initialisers=STARTS
         )
         report(name, hidden, comparison, time.perf_counter() - began)
 

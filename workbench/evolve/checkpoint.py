@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench import checks
 from workbench.checks import Seed
 from workbench.errors import ArgumentError
 from workbench.evolve.ledger import Ledger, Memory
@@ -68,11 +69,11 @@ class Checkpoint:
         search: What tells this search from others, in JSON: method, options, bounds ...
 
     Raises:
-        ArgumentError: There is no such folder.
+        ArgumentError: There is no such folder, or ``every`` is not positive.
     """
 
     def __init__(self, path: str | os.PathLike[str], every: int, search: dict[str, Any]):
-        self.path, self.every = Path(path), every
+        self.path, self.every = Path(path), checks.integer("checkpoint_every", every)
         self.search = json.loads(json.dumps(search, default=_digest))
         folder = self.path.parent
         if not folder.is_dir():

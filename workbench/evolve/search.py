@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import fields
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -26,12 +24,11 @@ from workbench.evolve import genetic as genetic
 from workbench.evolve import memetic as memetic
 from workbench.evolve import multistart as multistart
 from workbench.evolve import swarm as swarm
-from workbench.evolve.checkpoint import Checkpoint
-from workbench.evolve.ledger import STOP_MESSAGES, Ledger, Limits, Objective
+from workbench.evolve.checkpoint import Checkpoint, Saved
+from workbench.evolve.ledger import STOP_MESSAGES, Ledger, Objective
 from workbench.evolve.loop import METHODS as METHODS
-from workbench.evolve.loop import Method, kinds_of, run
-from workbench.evolve.polytope import polytope_of
-from workbench.evolve.space import Space, gene_kinds
+from workbench.evolve.loop import run
+from workbench.evolve.request import Request, limits_of
 
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
@@ -124,29 +121,25 @@ def minimize(
         >>> bool(result.fun < 1e-3)
         True
     """
-    box: Floats = checks.bounds("bounds", bounds).astype(np.float64)
-    size = checks.integer("population", population, minimum=2)
-    limits = _limits(generations, evaluations, target, stall, time)
     for name, function in {"objective": objective, "callback": callback}.items():
         if not (callable(function) or (name == "callback" and function is None)):
             raise ArgumentError(name, "be a function", function)
-    searching = _configured(method, options)
-    space = _space(box, sample, genes, constraints, method, searching)
-    first = _given(initial, space, size)
-    every = checks.integer("checkpoint_every", checkpoint_every)
-    keeper, saved = None, None
+    request = Request.of(
+        method,
+        options,
+        bounds=bounds,
+        genes=genes,
+        constraints=constraints,
+        sample=sample,
+        population=population,
+        initial=initial,
+    )
+    limits = limits_of(generations, evaluations, target, stall, time)
+    keeper = None
     if checkpoint is not None:
-        facts = {"method": method, "options": vars(searching), "population": size}
-        facts |= {"bounds": box, "genes": space.kinds, "initial": first}
-        facts |= {"constraints": space.polytope and vars(space.polytope)}
-        keeper = Checkpoint(checkpoint, every, facts)
-        saved = keeper.read(seed)
-    if saved is not None and not isinstance(seed, np.random.Generator):
-        seed = saved.header["seed"]
-    if seed is None:
-        seed = np.random.SeedSequence().entropy  # type: ignore[assignment]
-    rng = checks.generator(seed)
-    known = None if isinstance(seed, np.random.Generator) else seed
+        keeper = Checkpoint(checkpoint, checkpoint_every, request.facts)
+    saved = None if keeper is None else keeper.read(seed)
+    rng, repeats = _generator(seed, saved)
 
     with (
         progress_bar.bar(limits.generations, method, "generation", enabled=progress) as bar,
@@ -162,17 +155,28 @@ def minimize(
 
         hooks: dict[str, Any] = {"heard": heard}
         if keeper is not None:
-            hooks["kept"] = partial(keeper.write, rng=rng, seed=known)
-        ledger = Ledger(spread_objective, space, limits, pad=size if pad else 0, **hooks)
+            hooks["kept"] = partial(keeper.write, rng=rng, seed=repeats)
+        height = request.population if pad else 0
+        ledger = Ledger(spread_objective, request.space, limits, pad=height, **hooks)
         if saved is None:
-            members = _first_population(space, size, first, rng)
-            run(searching, ledger, members, rng)
+            run(request.searching, ledger, request.first_population(rng), rng)
         else:
             saved.restore(ledger, rng)
             bar.update(ledger.generation)
             if ledger.goes_on():
-                run(searching, ledger, ledger.population[0], rng, saved.memory)  # type: ignore[index]
-    return _result(ledger, method, known)
+                run(request.searching, ledger, saved.arrays["members"], rng, saved.memory)
+    return _result(ledger, method, repeats)
+
+
+def _generator(seed: Seed, saved: Saved | None) -> tuple[np.random.Generator, int | None]:
+    """Return the generator of a search, and the seed that repeats it if that is known."""
+    if isinstance(seed, np.random.Generator):
+        return seed, None
+    if saved is not None:
+        seed = saved.header["seed"]
+    if seed is None:
+        seed = np.random.SeedSequence().entropy  # type: ignore[assignment]
+    return checks.generator(seed), seed  # type: ignore[return-value]
 
 
 def _spread(
@@ -183,94 +187,6 @@ def _spread(
     from workbench.evolve.workers import spread
 
     return spread(objective, workers=workers, cluster=cluster)
-
-
-def _limits(
-    generations: int,
-    evaluations: int | None,
-    target: float | None,
-    stall: int | None,
-    time: float | None,
-) -> Limits:
-    return Limits(
-        generations=checks.integer("generations", generations),
-        evaluations=None if evaluations is None else checks.integer("evaluations", evaluations),
-        target=None if target is None else checks.real("target", target),
-        stall=None if stall is None else checks.integer("stall", stall),
-        time=None if time is None else checks.real("time", time, low=0, open_low=True),
-    )
-
-
-def _configured(name: str, options: dict[str, Any]) -> Method:
-    method: Any = METHODS[name]
-    known = [field.name for field in fields(method)]
-    for option, value in options.items():
-        if option not in known:
-            near = difflib.get_close_matches(option, known, n=1, cutoff=0.5)
-            hint = f"Did you mean {near[0]!r}? " if near else ""
-            listed = f"Options: {', '.join(known)}." if known else "It has none."
-            raise ArgumentError(option, f"be an option of {name!r}", value, hint + listed)
-    return method(**options)
-
-
-def _space(
-    box: Floats,
-    sample: Callable[[np.random.Generator, int], Floats] | None,
-    genes: str | Sequence[str],
-    constraints: Any,
-    name: str,
-    method: Any,
-) -> Space:
-    kinds = gene_kinds(genes, box)
-    served = kinds_of(method)
-    for kind in set(kinds or ("real",)) - served:
-        can = [other for other in METHODS if kind in kinds_of(METHODS[other])]
-        raise ArgumentError(
-            "genes",
-            f"be {' or '.join(sorted(served))} for the method {name!r}",
-            kind,
-            f"For {kind} genes there are: {', '.join(can)}.",
-        )
-    polytope = polytope_of(constraints, box)
-    if polytope is not None and kinds is not None:
-        raise ArgumentError("genes", 'be "real" where there are constraints', genes)
-    return Space(box, sample, kinds, polytope)
-
-
-def _given(initial: ArrayLike | None, space: Space, size: int) -> Floats:
-    """Return the members that were given, shape (n, genes) with n from 0 to ``size``."""
-    bounds = space.bounds
-    if initial is None:
-        return np.empty((0, len(bounds)))
-    given = np.asarray(initial)
-    given = checks.samples(
-        "initial", given[None] if given.ndim == 1 else given, (len(bounds),), "bounds"
-    )
-    if len(given) > size:
-        raise ArgumentError("initial", f"have at most population={size} rows", f"{len(given)} rows")
-    outside = np.argwhere((given < bounds[:, 0]) | (given > bounds[:, 1]))
-    if outside.size:
-        row, gene = outside[0].tolist()
-        low, high = bounds[gene]
-        raise ArgumentError(
-            "initial",
-            "lie within the bounds",
-            f"{given[row, gene]:g} for gene {gene} of row {row}, bounds ({low:g}, {high:g})",
-            "Widen the bounds, or clip it with numpy.clip.",
-        )
-    given = given.astype(np.float64)
-    forbidden = space.polytope is not None and ~space.polytope.holds(given)
-    if np.any(forbidden):
-        raise ArgumentError(
-            "initial", "keep to the constraints", f"row {int(np.argmax(forbidden))}, which does not"
-        )
-    return given
-
-
-def _first_population(space: Space, size: int, given: Floats, rng: np.random.Generator) -> Floats:
-    members = space.draw(size, rng)
-    members[: len(given)] = given
-    return members
 
 
 def _known(ledger: Ledger) -> OptimizeResult:
