@@ -156,7 +156,8 @@ def minimize(
         hooks: dict[str, Any] = {"heard": heard}
         if keeper is not None:
             hooks["kept"] = partial(keeper.write, rng=rng, seed=repeats)
-        height = request.population if pad else 0
+        alone = workers is None and cluster is None  # what is sent is not compiled here
+        height = request.population if pad and alone else 0
         ledger = Ledger(spread_objective, request.space, limits, pad=height, **hooks)
         if saved is None:
             run(request.searching, ledger, request.first_population(rng), rng)
