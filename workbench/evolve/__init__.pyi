@@ -3,6 +3,7 @@ from .ant_system import AntSystem as AntSystem
 from .ants import AntColony as AntColony
 from .covariance import CovarianceAdaptation as CovarianceAdaptation
 from .differential import DifferentialEvolution as DifferentialEvolution
+from .functions import TEST_FUNCTIONS as TEST_FUNCTIONS
 from .gaot import CROSSOVERS as CROSSOVERS
 from .gaot import MUTATIONS as MUTATIONS
 from .gaot import SELECTIONS as SELECTIONS

@@ -4,6 +4,8 @@ from .fit import plotfit as plotfit
 from .paired import plot_comparison as plot_comparison
 from .performance import plot_performance as plot_performance
 from .performance import plotperform as plotperform
+from .population import plot_population as plot_population
+from .profiles import plot_profile as plot_profile
 from .regression import plot_regression as plot_regression
 from .regression import plotregression as plotregression
 from .roc import plotroc as plotroc
