@@ -1,7 +1,7 @@
 """Does an evolution win? "evolved" against a random multistart of its budget, and no search.
 
 For each table many paired seeds: Nguyen-Widrow, the memetic search "evolved", and the random
-multistart that trains as many networks as long (30 x 25 trainings of 20 epochs, so that both spend
+multistart that trains as many networks as long (30 x 5 trainings of 20 epochs, so that both spend
 the same forward passes), each followed by 100 epochs of trainlm on the training rows. What counts
 is the error on test rows, which neither a search nor a training has seen.
 

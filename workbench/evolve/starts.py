@@ -64,7 +64,7 @@ for _name, _start in {
         search=_TRAINED | {"preset": "textbook", "population": 30, "generations": 10}
     ),
     "multistart-trained": Start(search=_TRAINED | _WITHOUT_END, budget_of="ga-trained"),
-    "evolved": Start(search=_LEARNING | {"method": "memetic", "generations": 25}),
+    "evolved": Start(search=_LEARNING | {"method": "memetic", "generations": 5}),
     "multistart-evolved": Start(search=_WITHOUT_END | _LEARNING, budget_of="evolved"),
 }.items():
     STARTS.register(_name)(_start)
