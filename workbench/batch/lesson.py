@@ -84,6 +84,9 @@ LESSONS.register("training-functions")(
 LESSONS.register("classifiers")(
     Lesson("04_classifiers.ipynb", "Spam, digits and diagnoses: networks that decide, and how well")
 )
+LESSONS.register("searches")(
+    Lesson("06_searches_compared.ipynb", "All searches on test functions and on weights")
+)
 
 
 def run_lesson(
