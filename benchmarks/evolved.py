@@ -1,8 +1,8 @@
 """Does an evolution win? "evolved" against a random multistart of its budget, and no search.
 
-For each table many paired seeds: Nguyen-Widrow, the memetic search "evolved", and the random
-multistart that trains as many networks as long (30 x 5 trainings of 20 epochs, so that both spend
-the same forward passes), each followed by 100 epochs of trainlm on the training rows. What counts
+For each table many paired seeds: Nguyen-Widrow, the memetic search "evolved", and two random
+multistarts: one measures untrained networks in as many forward passes, the other, a harder rival,
+trains as many networks as long (30 x 5 trainings of 20 epochs). Each is followed by 100 epochs of trainlm on the training rows. What counts
 is the error on test rows, which neither a search nor a training has seen.
 
     python benchmarks/evolved.py [--seeds 50] [--first 0] [--hidden 10] [TABLE.csv ...]
@@ -27,7 +27,8 @@ import pandas as pd
 from workbench import compare_initialisers, load_dataset
 from workbench.study import Comparison, Paired
 
-STARTS = ("nguyen-widrow", "evolved", "multistart-evolved")
+RIVALS = ("nguyen-widrow", "multistart-untrained", "multistart-evolved")
+STARTS = ("nguyen-widrow", "evolved", *RIVALS[1:])
 
 
 def tables(files: list[Path], hidden: int) -> Iterator[tuple[str, np.ndarray, np.ndarray, int]]:
@@ -62,8 +63,8 @@ def report(name: str, hidden: int, comparison: Comparison, seconds: float) -> No
     print(f"{name}, {hidden} hidden neurons, {seconds:.0f} s")
     print(f"  test error, medians:     {medians}")
     print(f"  training error, medians: {trained}")
-    for rival in ("nguyen-widrow", "multistart-evolved"):
-        print(f"  evolved against {rival:<19}{line(comparison.paired('evolved', rival))}")
+    for rival in RIVALS:
+        print(f"  evolved against {rival:<21}{line(comparison.paired('evolved', rival))}")
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 
 os.environ["MPLBACKEND"] = "Agg"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# A shell lets its jobs in the background ignore Ctrl-C, and the tests that send it would wait.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _numpy_state() -> tuple[object, ...]:

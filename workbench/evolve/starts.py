@@ -72,6 +72,11 @@ for _name in ("pso", "de", "cmaes", "aco", "sa"):
     _search = _RAW | {"method": _name, "population": 50, "generations": 100}
     STARTS.register(_name)(Start(search=_search))
     STARTS.register(f"multistart-{_name}")(Start(search=_RAW | _WITHOUT_END, budget_of=_name))
+# As many forward passes as "evolved" spends on its 30 x 5 trainings of 20 epochs, an epoch of
+# trainlm taken for four: three for the Jacobian, one for the step that is tried.
+STARTS.register("multistart-untrained")(
+    Start(search=_RAW | _WITHOUT_END | {"evaluations": 30 * 5 * 20 * 4})
+)
 
 
 def started_model(
