@@ -2,8 +2,9 @@
 
 For each table many paired seeds: Nguyen-Widrow, the memetic search "evolved", and two random
 multistarts: one measures untrained networks in as many forward passes, the other, a harder rival,
-trains as many networks as long (30 x 5 trainings of 20 epochs). Each is followed by 100 epochs of trainlm on the training rows. What counts
-is the error on test rows, which neither a search nor a training has seen.
+trains as many networks as long (30 x 5 trainings of 20 epochs). Each is followed by 100 epochs of
+trainlm on the training rows. What counts is the error on test rows, which neither a search nor a
+training has seen.
 
     python benchmarks/evolved.py [--seeds 50] [--first 0] [--hidden 10] [TABLE.csv ...]
 
