@@ -10,13 +10,18 @@ import pytest
 
 os.environ["MPLBACKEND"] = "Agg"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# A shell lets its jobs in the background ignore Ctrl-C, and the tests that send it would wait.
-signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _numpy_state() -> tuple[object, ...]:
     name, keys, position, *rest = np.random.get_state()  # noqa: NPY002
     return (name, keys.tobytes(), position, *rest)
+
+
+@pytest.fixture(autouse=True)
+def _ctrl_c_interrupts() -> None:
+    # A shell lets its jobs in the background ignore it, and an event loop may have left another
+    # handler: a test that sends Ctrl-C would then wait for ever.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -67,6 +68,10 @@ def test_two_runs_differ_in_their_times_only(run, tmp_path: Path) -> None:
     first, second = ({**r.results, "times": None} for r in (run, again))
     assert first == second
     assert str(tmp_path) not in json.dumps(first)
+
+
+def test_ctrl_c_interrupts_again_after_a_run(run) -> None:
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_run_into_the_same_folder_replaces_its_own_files_only(

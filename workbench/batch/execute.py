@@ -124,6 +124,7 @@ def execute(
 
     kernel = _Kernel()
     interrupts = _Interrupts(kernel)
+    before = signal.getsignal(signal.SIGINT)
     try:
         return papermill.execute_notebook(
             _literally(source),
@@ -153,6 +154,9 @@ def execute(
         raise CellError(target, None, "", "it did not start. See: workbench doctor") from error
     finally:
         kernel.close()
+        if threading.current_thread() is threading.main_thread():
+            # The event loop's handler would stay, and swallow every Ctrl-C from here on.
+            signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
 
 
 def _literally(path: Path) -> str:
