@@ -87,6 +87,9 @@ LESSONS.register("classifiers")(
 LESSONS.register("searches")(
     Lesson("06_searches_compared.ipynb", "All searches on test functions and on weights")
 )
+LESSONS.register("feature-selection")(
+    Lesson("07_feature_selection.ipynb", "Which of 30 inputs a diagnosis needs, by binary genes")
+)
 
 
 def run_lesson(
