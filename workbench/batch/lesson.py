@@ -84,6 +84,9 @@ LESSONS.register("training-functions")(
 LESSONS.register("classifiers")(
     Lesson("04_classifiers.ipynb", "Spam, digits and diagnoses: networks that decide, and how well")
 )
+LESSONS.register("swarm-extremum")(
+    Lesson("05_swarm_bp_and_extremum.ipynb", "Swarm and ants train a network, and its extremum")
+)
 LESSONS.register("searches")(
     Lesson("06_searches_compared.ipynb", "All searches on test functions and on weights")
 )
