@@ -4,6 +4,7 @@ import os
 import random
 import signal
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,6 +30,24 @@ def _numpys_global_generator_is_untouched() -> Iterator[None]:
     before = _numpy_state()
     yield
     assert _numpy_state() == before, "the test used or seeded numpy.random's global generator"
+
+
+@pytest.fixture(scope="module")
+def committed(request: pytest.FixtureRequest) -> Any:
+    """The notebook as it is committed of the lesson that the module is about, its LESSON."""
+    import nbformat
+
+    from workbench.batch.lesson import LESSONS
+
+    return nbformat.read(LESSONS[request.module.LESSON].path, as_version=4)
+
+
+@pytest.fixture(scope="module")
+def results(committed: Any) -> dict[str, Any]:
+    """What that notebook has recorded."""
+    from workbench.batch.recording import recorded
+
+    return recorded(committed)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import numpy as np
 import pytest
 from scipy.stats import beta
@@ -16,10 +15,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from workbench import BPClassifier, load_dataset
-from workbench.batch.lesson import LESSONS, run_lesson
-from workbench.batch.recording import recorded
+from workbench.batch.lesson import run_lesson
 from workbench.data import load_mails, split
 
+LESSON = "classifiers"
 SMALL = {
     "seed": 1,
     "hidden": 2,
@@ -49,16 +48,6 @@ KINDS = ["network", "logistic regression", "naive Bayes"]
 
 
 @pytest.fixture(scope="module")
-def committed() -> Any:
-    return nbformat.read(LESSONS["classifiers"].path, as_version=4)
-
-
-@pytest.fixture(scope="module")
-def results(committed: Any) -> dict[str, Any]:
-    return recorded(committed)
-
-
-@pytest.fixture(scope="module")
 def summary(results: dict[str, Any]) -> dict[tuple[str, str], list[Any]]:
     return {tuple(row[:2]): row[2:] for row in results["summary"][1:]}
 
@@ -76,7 +65,7 @@ def mails() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
 
 @pytest.mark.slow
 def test_it_runs_with_small_parameters_and_leaves_what_it_should(tmp_path: Path) -> None:
-    run = run_lesson("classifiers", SMALL, tmp_path, progress=False)
+    run = run_lesson(LESSON, SMALL, tmp_path, progress=False)
     assert {name: run.results["parameters"][name] for name in SMALL} == SMALL
     assert [path.name for path in run.figures] == FIGURES
     found = run.results["results"]
@@ -88,15 +77,6 @@ def test_it_runs_with_small_parameters_and_leaves_what_it_should(tmp_path: Path)
     assert hashes == {
         name: load_dataset(name).sha256 for name in ("spam", "digits", "breast_cancer", "wine")
     }
-
-
-def test_the_notebook_is_committed_whole_and_executed(committed: Any) -> None:
-    cells = [cell for cell in committed.cells if cell.cell_type == "code"]
-    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
-    outputs = [output for cell in cells for output in cell.outputs]
-    images = [o.data["image/png"] for o in outputs if "image/png" in o.get("data", {})]
-    assert len(images) == len(FIGURES)
-    assert "times" not in recorded(committed), "what a clock measured differs from run to run"
 
 
 def test_naive_bayes_by_hand_has_the_recorded_error(

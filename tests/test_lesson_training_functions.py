@@ -3,20 +3,19 @@
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
 
 from workbench import feedforward, load_dataset, train
-from workbench.batch.lesson import LESSONS, run_lesson
-from workbench.batch.recording import recorded
+from workbench.batch.lesson import run_lesson
 from workbench.data import MapMinMax, split
 from workbench.network import jacobian, weights_to_vector
 from workbench.training.loop import TRAINING_FUNCTIONS
 
 TABLES = ("concrete", "auto_mpg", "diabetes")
+LESSON = "training-functions"
 SMALL = {
     "tables": ["diabetes"],
     "hidden": 2,
@@ -40,16 +39,6 @@ FIGURES = [
 
 
 @pytest.fixture(scope="module")
-def committed() -> Any:
-    return nbformat.read(LESSONS["training-functions"].path, as_version=4)
-
-
-@pytest.fixture(scope="module")
-def results(committed: Any) -> dict[str, Any]:
-    return recorded(committed)
-
-
-@pytest.fixture(scope="module")
 def trainings(results: dict[str, Any]) -> Any:
     return pd.DataFrame(results["trainings"])
 
@@ -64,7 +53,7 @@ def parts(name: str, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
 
 @pytest.mark.slow
 def test_it_runs_with_small_parameters_and_leaves_what_it_should(tmp_path: Path) -> None:
-    run = run_lesson("training-functions", SMALL, tmp_path, progress=False)
+    run = run_lesson(LESSON, SMALL, tmp_path, progress=False)
     assert {name: run.results["parameters"][name] for name in SMALL} == SMALL
     assert [path.name for path in run.figures] == FIGURES
     heading, *rows = run.results["summary"]
@@ -76,16 +65,6 @@ def test_it_runs_with_small_parameters_and_leaves_what_it_should(tmp_path: Path)
     assert all(-1e-9 < gamma <= 10 for gamma in found["effective_parameters"])
     assert {f"diabetes, {method}" for method in TRAINING_FUNCTIONS} <= set(run.results["times"])
     assert [d["sha256"] for d in run.results["data"]] == [load_dataset("diabetes").sha256]
-
-
-def test_the_notebook_is_committed_whole_and_executed(committed: Any) -> None:
-    cells = [cell for cell in committed.cells if cell.cell_type == "code"]
-    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
-    outputs = [output for cell in cells for output in cell.outputs]
-    images = [o.data["image/png"] for o in outputs if "image/png" in o.get("data", {})]
-    assert len(images) == len(FIGURES)
-    assert max(map(len, images)) * 3 / 4 < 300_000
-    assert not [output for output in outputs if output.output_type == "error"]
 
 
 def test_it_keeps_no_times(results: dict[str, Any]) -> None:

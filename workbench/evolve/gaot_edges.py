@@ -13,41 +13,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from workbench.evolve.gaot_families import CROSSOVERS, Floats, Indices, operator
-from workbench.evolve.gaot_order import crossed_pairs
+from workbench.evolve.gaot_families import Floats, Indices
+from workbench.evolve.gaot_order import order_crossover
 
 
-@operator(CROSSOVERS, "erXover", "permutation")
-def edge_crossover(members: Floats, rng: np.random.Generator, *, crossovers: int = 2) -> Floats:
-    """Make two children of the edges of both parents; each begins where a parent does.
-
-    Args:
-        members: Permutations, shape (members, genes); left as they are.
-        rng: Source of both parents, and of two uniforms for each gene of each pair.
-        crossovers: Number of pairs, one after the other.
-    """
-    return crossed_pairs(members, rng, crossovers, _plain, 2 * members.shape[1])
-
-
-@operator(CROSSOVERS, "enhancederXover", "permutation")
-def enhanced_edge_crossover(
-    members: Floats, rng: np.random.Generator, *, crossovers: int = 2
-) -> Floats:
-    """Recombine edges as `edge_crossover` does, and prefer edges that both parents have.
-
-    Args:
-        members: Permutations, shape (members, genes); left as they are.
-        rng: Source of both parents, and of two uniforms for each gene of each pair.
-        crossovers: Number of pairs, one after the other.
-    """
-    return crossed_pairs(members, rng, crossovers, _enhanced, 2 * members.shape[1])
-
-
-def _plain(first: Indices, second: Indices, uniform: Floats) -> tuple[Indices, Indices]:
+@order_crossover("erXover", lambda genes: 2 * genes)
+def edge_crossover(first: Indices, second: Indices, uniform: Floats) -> tuple[Indices, Indices]:
+    """Make two children of the edges of both parents; each begins where a parent does."""
     return _children(first, second, uniform, False)
 
 
-def _enhanced(first: Indices, second: Indices, uniform: Floats) -> tuple[Indices, Indices]:
+@order_crossover("enhancederXover", lambda genes: 2 * genes)
+def enhanced_edge_crossover(
+    first: Indices, second: Indices, uniform: Floats
+) -> tuple[Indices, Indices]:
+    """Recombine edges as `edge_crossover` does, and prefer edges that both parents have."""
     return _children(first, second, uniform, True)
 
 
