@@ -17,13 +17,12 @@ from typing import Any
 
 import keras
 import numpy as np
-import pygad
-import pygad.kerasga
+from ga_generation import MEMBERS, kerasga
 from sklearn.datasets import load_digits
 
 from workbench import evolve_weights
 
-MEMBERS, GENERATIONS, ROUNDS = 50, 10, 5
+GENERATIONS, ROUNDS = 10, 5
 THEIR_GENERATIONS = 1  # of seconds
 
 images, digits = load_digits(return_X_y=True)
@@ -63,29 +62,8 @@ def ours(model: Any, **options: Any) -> float:
     return (time.perf_counter() - began) * 1e3 / GENERATIONS
 
 
-def kerasga(model: Any, **predict: Any) -> float:
-    """Return milliseconds a generation of pygad.kerasga with PyGAD's defaults."""
-    measure = keras.losses.CategoricalCrossentropy()
-
-    def fitness(ga: Any, solution: Any, index: int) -> float:
-        prediction = pygad.kerasga.predict(model, solution, X, **predict)
-        return 1 / float(measure(y, prediction))
-
-    start = pygad.kerasga.KerasGA(model, num_solutions=MEMBERS).population_weights
-    ga = pygad.GA(
-        num_generations=THEIR_GENERATIONS,
-        num_parents_mating=MEMBERS // 2,
-        initial_population=start,
-        fitness_func=fitness,
-        keep_elitism=0,
-        keep_parents=0,
-        random_seed=1,
-        suppress_warnings=True,
-    )
-    began = time.perf_counter()
-    ga.run()
-    # It measures the last population as well.
-    return (time.perf_counter() - began) * 1e3 / (THEIR_GENERATIONS + 1)
+def loss(prediction: Any) -> float:
+    return float(keras.losses.CategoricalCrossentropy()(y, prediction))
 
 
 def main() -> None:
@@ -94,8 +72,10 @@ def main() -> None:
     peers: dict[str, Callable[[], float]] = {
         "evolve_weights": lambda: ours(model),
         "evolve_weights, all changed": lambda: ours(model, **everything),
-        "pygad.kerasga": lambda: kerasga(model),
-        "pygad.kerasga, Model.predict": lambda: kerasga(model, batch_size=32),
+        "pygad.kerasga": lambda: kerasga(model, loss, X, THEIR_GENERATIONS),
+        "pygad.kerasga, Model.predict": lambda: kerasga(
+            model, loss, X, THEIR_GENERATIONS, batch_size=32
+        ),
     }
     for measure in peers.values():
         measure()
