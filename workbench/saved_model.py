@@ -1,8 +1,9 @@
-"""Models saved with ``model.save("net.keras")``, this package's transfer functions included.
+"""Models saved with ``model.save("net.keras")``, this package's functions and layers included.
 
-A new process in which nothing else of this package has been used does not know these functions,
-and ``keras.saving.load_model`` would refuse the file. After `load_model`, or an
-``import workbench.network.activations``, it takes them as well.
+A new process in which nothing else of this package has been used does not know its transfer
+functions, the layers of its convolutional networks or these themselves, and
+``keras.saving.load_model`` would refuse the file. `load_model` makes all of them known first; from
+then on Keras's own function takes such files as well.
 """
 
 from __future__ import annotations
@@ -41,6 +42,9 @@ def load_model(path: str | PathLike[str]) -> keras.Model:
         )
     import keras
 
+    # Each registers what it defines.
+    from workbench.cnn import model as model
+    from workbench.cnn import ops as ops
     from workbench.network import activations as activations
 
     try:

@@ -10,12 +10,11 @@ import keras
 import numpy as np
 import pytest
 
-from workbench import feedforward, train
+from workbench import feedforward, load_model, train
 from workbench.errors import ArgumentError, DataFileError
 from workbench.network import (
     TRANSFER_FUNCTIONS,
     jacobian,
-    load_model,
     population_loss,
     weights_to_vector,
 )
@@ -267,7 +266,7 @@ def test_saved_networks_load_in_a_new_process(tmp_path: Path) -> None:
         expected.append(model(X[:2]).numpy().ravel())
     code = (
         "import sys, numpy, workbench\n"
-        "from workbench.network import load_model\n"
+        "from workbench import load_model\n"
         "assert 'keras' not in sys.modules\n"
         f"folder, names, X = {str(tmp_path)!r}, {NAMES!r}, {X[:2].tolist()!r}\n"
         "found = [load_model(f'{folder}/{name}.keras')(numpy.array(X)).numpy() for name in names]\n"

@@ -14,9 +14,13 @@ Source: V. Dumoulin and F. Visin, "A guide to convolution arithmetic for deep le
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
-SAME, VALID = "same", "valid"
+from workbench import checks
+from workbench.errors import ArgumentError
+
+SAME: Final = "same"
+VALID: Final = "valid"
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,15 @@ class Window:
     stride: int = 1
     padding: int | Literal["same", "valid"] = 0
     ceil: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the settings: a padding misspelt would count as none."""
+        checks.integer("size", self.size)
+        checks.integer("stride", self.stride)
+        if self.padding not in (SAME, VALID):
+            if isinstance(self.padding, str):
+                raise ArgumentError("padding", "be 'same', 'valid' or an integer", self.padding)
+            checks.integer("padding", self.padding, minimum=0)
 
     @property
     def before(self) -> int:
@@ -57,13 +70,34 @@ class Window:
             return True
         if pixels is None:
             return self.stride == 1 and 2 * self.before == self.size - 1
-        count = -(-pixels // self.stride)
-        total = max((count - 1) * self.stride + self.size - pixels, 0)
-        return count == self.outputs(pixels) and total // 2 == self.before
+        same = Window(self.size, self.stride, SAME)
+        return same.outputs(pixels) == self.outputs(pixels) and same.zeros(pixels)[0] == self.before
 
     def zeros(self, pixels: int | None) -> tuple[int, int]:
-        """Return the zeros to put before and behind ``pixels`` for windows that are "valid"."""
+        """Return the zeros to put before and behind ``pixels`` for windows that are "valid".
+
+        Raises:
+            ArgumentError: They depend on the number of pixels, and that is unknown.
+        """
         if pixels is None:
-            return self.before, self.before
-        last = (self.outputs(pixels) - 1) * self.stride + self.size - self.before
-        return self.before, max(last - pixels, 0)
+            return self._zeros_of_any()
+        reach = (self.outputs(pixels) - 1) * self.stride + self.size
+        before = max(reach - pixels, 0) // 2 if self.padding == SAME else self.before
+        return before, max(reach - before - pixels, 0)
+
+    def _zeros_of_any(self) -> tuple[int, int]:
+        """Return the zeros that make the same windows of every number of pixels."""
+        if self.padding == SAME and self.stride == 1:
+            return (self.size - 1) // 2, self.size // 2
+        # Behind stride - 1 more zeros as many windows fit inside as hung over, if all begin early
+        # enough to count.
+        behind = self.before + (self.stride - 1 if self.ceil else 0)
+        if self.padding == SAME or (self.ceil and self.before > self.size - self.stride):
+            raise ArgumentError(
+                "input_shape",
+                f"have known rows and columns for windows of {self.size} pixels with the stride "
+                f"{self.stride}, padded by {self.padding}",
+                "an unknown number",
+                "Name rows and columns, such as (224, 224, 3).",
+            )
+        return self.before, behind

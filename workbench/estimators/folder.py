@@ -20,7 +20,7 @@ from workbench._version import __version__
 from workbench.errors import DataFileError
 from workbench.estimators.plain import from_plain, to_plain
 from workbench.estimators.scale import NetworkScale
-from workbench.network.saved_model import load_model
+from workbench.saved_model import load_model
 from workbench.training.record import TrainingRecord
 
 if TYPE_CHECKING:

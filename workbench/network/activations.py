@@ -4,7 +4,7 @@ Sources: MATLAB's reference pages of the functions; M. T. Hagan, H. B. Demuth an
 "Neural Network Design", table 2.1.
 
 Importing this module registers them with Keras, so that a saved model with one of them can be
-loaded. Keras does not look for them by itself: `workbench.network.load_model` imports this module
+loaded. Keras does not look for them by itself: `workbench.load_model` imports this module
 and then loads.
 
 The last axis holds the neurons of a layer. Steps and `compet` have the derivative zero

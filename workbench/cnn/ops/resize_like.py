@@ -29,6 +29,8 @@ class ResizeLike(keras.layers.Layer):
         ArgumentError: The input is not two images.
     """
 
+    interpolation = "bilinear"
+
     def build(self, input_shape: Sequence[Shape]) -> None:
         """Check that two images come in."""
         if len(input_shape) != 2 or any(
@@ -45,7 +47,9 @@ class ResizeLike(keras.layers.Layer):
         image, other = inputs
         # Sizes known beforehand go into the graph as numbers: exporters need them.
         size = tuple(ops.shape(other)[1:3])
-        return ops.image.resize(image, size, interpolation="bilinear", data_format="channels_last")
+        return ops.image.resize(
+            image, size, interpolation=self.interpolation, data_format="channels_last"
+        )
 
     def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         """Return the shape of the result."""

@@ -1,0 +1,29 @@
+"""Blocks of convolutional networks, one a file: settings and how their layers follow each other."""
+
+from workbench.cnn.blocks.adaptive_pool import AdaptivePool as AdaptivePool
+from workbench.cnn.blocks.conv import Conv as Conv
+from workbench.cnn.blocks.densely_connected import Activated as Activated
+from workbench.cnn.blocks.densely_connected import DenselyConnected as DenselyConnected
+from workbench.cnn.blocks.densely_connected import Transition as Transition
+from workbench.cnn.blocks.depthwise_separable import DepthwiseSeparable as DepthwiseSeparable
+from workbench.cnn.blocks.fire import Fire as Fire
+from workbench.cnn.blocks.ghost import GhostBottleneck as GhostBottleneck
+from workbench.cnn.blocks.ghost import GhostModule as GhostModule
+from workbench.cnn.blocks.head import Classifier as Classifier
+from workbench.cnn.blocks.head import ClassifierConv as ClassifierConv
+from workbench.cnn.blocks.head import Dense as Dense
+from workbench.cnn.blocks.head import Dropout as Dropout
+from workbench.cnn.blocks.head import Flatten as Flatten
+from workbench.cnn.blocks.inception import Inception as Inception
+from workbench.cnn.blocks.inception_residual import InceptionResidual as InceptionResidual
+from workbench.cnn.blocks.inverted_residual import InvertedResidual as InvertedResidual
+from workbench.cnn.blocks.lite_raspp import LiteRASPP as LiteRASPP
+from workbench.cnn.blocks.pool import AveragePool as AveragePool
+from workbench.cnn.blocks.pool import GlobalPool as GlobalPool
+from workbench.cnn.blocks.pool import MaxPool as MaxPool
+from workbench.cnn.blocks.pool import Skip as Skip
+from workbench.cnn.blocks.residual import Basic as Basic
+from workbench.cnn.blocks.residual import Bottleneck as Bottleneck
+from workbench.cnn.blocks.shuffle_unit_v1 import ShuffleUnitV1 as ShuffleUnitV1
+from workbench.cnn.blocks.shuffle_unit_v2 import ShuffleUnitV2 as ShuffleUnitV2
+from workbench.cnn.blocks.squeeze import Squeeze as Squeeze
