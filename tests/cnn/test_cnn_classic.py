@@ -266,7 +266,7 @@ def test_squeezenets_published_caffe_names_find_their_layers() -> None:
     kernel = model.get_layer("features.10.expand3x3").kernel
     np.testing.assert_array_equal(kernel, weights["fire7/expand3x3/kernel"].astype("float32"))
     assert model.preprocessing is not None
-    assert (model.preprocessing.size, model.preprocessing.channels) == (227, "bgr")
+    assert (model.preprocessing.size, model.preprocessing.channels) == (64, "bgr")
 
 
 @pytest.mark.parametrize("old", ["norm.2", "norm2"])

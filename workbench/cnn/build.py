@@ -67,6 +67,7 @@ def build_cnn(
         dropout = checks.real("dropout", dropout, 0, 0.99)
     if classes is not None:
         classes = checks.integer("classes", classes)
+    _check_activation(classifier_activation)
     image = keras.Input(shape, name="image")
     network = Network(
         architecture.conventions,
@@ -111,6 +112,18 @@ def _image_shape(shape: Any) -> tuple[int | None, int | None, int]:
         for axis, side in enumerate(shape[:2])
     )
     return rows, columns, checks.integer("input_shape[2]", shape[2])
+
+
+def _check_activation(activation: Activation) -> None:
+    try:
+        keras.activations.get(activation)
+    except ValueError:
+        raise ArgumentError(
+            "classifier_activation",
+            "be the name of an activation of Keras, or None",
+            activation,
+            '"softmax" gives probabilities, None gives logits.',
+        ) from None
 
 
 def _stride(

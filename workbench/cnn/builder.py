@@ -242,7 +242,8 @@ class Builder:
         """Add dropout of ``rate``, or of what the caller of `build_cnn` wants instead."""
         wanted = self._network.dropout
         rate = rate if wanted is None else wanted
-        return layers.Dropout(rate, seed=self._seed(), name=self._name(name))(x) if rate else x
+        seed = self._seed()  # drawn in any case: other weights must not depend on the rate
+        return layers.Dropout(rate, seed=seed, name=self._name(name))(x) if rate else x
 
     @property
     def classes(self) -> int:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +20,10 @@ from numpy.typing import ArrayLike, NDArray
 from workbench import checks
 from workbench.errors import ArgumentError
 
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
+
+Photo: TypeAlias = "ArrayLike | Picture"
 INTERPOLATIONS, CHANNELS = ("bilinear", "bicubic"), ("rgb", "bgr")
 FINITE = float(np.finfo(np.float32).max)
 BYTES = "Multiply values from 0 to 1 by 255, round them, and take .astype('uint8')."
@@ -72,7 +76,7 @@ class Preprocessing:
         scale = checks.real("scale", self.scale, 0, FINITE, open_low=True)
         object.__setattr__(self, "scale", scale)
 
-    def __call__(self, images: ArrayLike | Sequence[ArrayLike]) -> NDArray[np.float32]:
+    def __call__(self, images: Photo | Sequence[Photo]) -> NDArray[np.float32]:
         """Return the input of the network, shape (images, size, size, channels), float32.
 
         Args:
@@ -89,7 +93,7 @@ class Preprocessing:
             raise ArgumentError("images", "be at least one image", "none")
         return np.stack([self.normalise(self.fit(image)) for image in separate])
 
-    def fit(self, image: ArrayLike) -> NDArray[np.uint8]:
+    def fit(self, image: Photo) -> NDArray[np.uint8]:
         """Return one image resized and cropped to ``size``, still bytes: (size, size, channels)."""
         from PIL import Image
 
