@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import workbench.cli
-from workbench import __version__
+from workbench import __version__, list_cnns
 from workbench.cli import main
 
 Captured = pytest.CaptureFixture[str]
@@ -84,3 +84,25 @@ def test_ctrl_c_has_its_exit_code(monkeypatch: pytest.MonkeyPatch, capsys: Captu
     monkeypatch.setattr("workbench.doctor.examine", interrupted)
     assert main(["doctor"]) == 130
     assert capsys.readouterr().err == "\nworkbench: Interrupted.\n"
+
+
+def test_profile_lists_the_networks(capsys: Captured) -> None:
+    assert main(["profile", "--list"]) == 0
+    assert capsys.readouterr().out.split() == list_cnns()
+
+
+def test_profile_prints_what_a_network_costs_and_writes_the_table(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    table = tmp_path / "table.csv"
+    given = ["tiny_resnet", "--size", "8", "8", "1", "--classes", "10", "--csv", str(table)]
+    assert main(["profile", *given]) == 0
+    said = capsys.readouterr().out
+    assert "174,970 trainable" in said
+    assert all(len(line) <= 100 for line in said.splitlines() if str(tmp_path) not in line)
+    assert table.read_text(encoding="utf-8").startswith("name,kind,output_shape")
+
+
+def test_profile_of_an_unknown_network_offers_the_nearest(capsys: Captured) -> None:
+    assert main(["profile", "resnet5"]) == 2
+    assert "Did you mean 'resnet50'?" in capsys.readouterr().err

@@ -1,4 +1,8 @@
 from ._version import __version__ as __version__
+from .cnn import Preprocessing as Preprocessing
+from .cnn import build_cnn as build_cnn
+from .cnn import list_cnns as list_cnns
+from .complexity import profile as profile
 from .data import list_datasets as list_datasets
 from .data import load_dataset as load_dataset
 from .estimators import BPClassifier as BPClassifier
@@ -8,6 +12,7 @@ from .evolve import minimize as minimize
 from .extremum import find_extremum as find_extremum
 from .network import cascade as cascade
 from .network import feedforward as feedforward
+from .saved_model import load_model as load_model
 from .study import Comparison as Comparison
 from .study import compare_initialisers as compare_initialisers
 from .training import TrainingRecord as TrainingRecord

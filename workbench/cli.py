@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from workbench._version import __version__
 from workbench.errors import ArgumentError, UnknownNameError, WorkbenchError
@@ -29,6 +30,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except WorkbenchError as error:
         print(f"workbench: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        # The reader has enough (`workbench profile resnet50 | head`). Python would complain again
+        # when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt as interrupt:
         print(f"\nworkbench: Interrupted. {interrupt}".rstrip(), file=sys.stderr)
         return 130
@@ -42,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
     _add_run(verbs)
     _add_lab(verbs)
+    _add_profile(verbs)
     _add_kernel(verbs)
     _add_doctor(verbs)
     return parser
@@ -108,6 +115,62 @@ def _lab(arguments: argparse.Namespace) -> int:
     command = [sys.executable, "-m", "jupyterlab"]
     # Replacing this process leaves Ctrl-C and the exit code to JupyterLab.
     os.execv(sys.executable, command)
+
+
+def _add_profile(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    profile = verbs.add_parser(
+        "profile",
+        help="say what a network costs",
+        description="Print parameters, MACs, memory traffic and receptive field, a layer a line.",
+    )
+    profile.add_argument("name", nargs="?", help="a network of the zoo, or a .keras file")
+    profile.add_argument("--list", action="store_true", help="list the networks")
+    profile.add_argument(
+        "--size",
+        nargs="+",
+        type=int,
+        metavar="PIXELS",
+        help="rows, columns and channels of the image (224 224 3); one number is a square",
+    )
+    profile.add_argument("--classes", type=int, default=1000, help="number of classes (1000)")
+    profile.add_argument("--latency", action="store_true", help="measure the time as well")
+    profile.add_argument("--csv", metavar="FILE", help="write the table to this file")
+    profile.set_defaults(verb=_profile, parser=profile)
+
+
+def _profile(arguments: argparse.Namespace) -> int:
+    if arguments.list:
+        from workbench.cnn import list_cnns
+
+        print("\n".join(list_cnns()))
+        return 0
+    if arguments.name is None:
+        arguments.parser.error("the name of a network is missing (workbench profile --list)")
+
+    from workbench.complexity import profile
+
+    model, shape = _network(arguments)
+    found = profile(model, shape)
+    print(found)
+    if arguments.latency:
+        print(f"\n{found.latency()}")
+    if arguments.csv:
+        found.frame.to_csv(arguments.csv, index=False)
+        print(f"\nTable     {arguments.csv}")
+    return 0
+
+
+def _network(arguments: argparse.Namespace) -> tuple[Any, tuple[int, ...] | None]:
+    """Return the model that is asked for, and the shape of its images if that has to be said."""
+    size = arguments.size
+    shape = None if size is None else (size[0], size[-1], 3) if len(size) < 3 else tuple(size)
+    if arguments.name.endswith(".keras"):
+        from workbench import load_model
+
+        return load_model(arguments.name), shape
+    from workbench.cnn import build_cnn
+
+    return build_cnn(arguments.name, shape or (224, 224, 3), arguments.classes, seed=0), None
 
 
 def _add_kernel(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

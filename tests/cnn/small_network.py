@@ -26,7 +26,7 @@ SMALL = Architecture(
         ("fc1", Dense(5)),
         ("fc2", Classifier()),
     ),
-    source="hand-made",
+    source="nobody; torchvision",
     names=(
         (r"^aux.*", ""),
         (r"^conv1$", "stem"),

@@ -135,7 +135,7 @@ def test_all_that_does_not_fit_is_listed() -> None:
     weights["bn2.weight"] = np.full(8, 1e39)  # infinite in 32 bits
     weights["fc1.bias"] = np.array(["a"] * 5)
     message = refused(small(), weights)
-    assert "weights must fit small, by the names of 'the followed implementation'" in message
+    assert "weights must fit small, by the names of 'torchvision'" in message
     assert set(message.splitlines()[1:]) == {
         "  missing: stem.norm.running_mean (4,)",
         "  another shape: conv1.weight has (5, 5, 3, 4) in Keras's order, the network (3, 3, 3, 4)",
@@ -212,14 +212,14 @@ def test_the_origin_that_fits_best_is_found_and_its_preprocessing_taken() -> Non
 
 def test_an_origin_that_is_none_is_refused_with_those_there_are() -> None:
     message = refused(small(), state(), origin="timm")
-    assert "origin must be one of 'the followed implementation', 'caffe'" in message
+    assert "origin must be one of 'torchvision', 'caffe'" in message
 
 
 def test_the_wrong_origin_is_told_of_the_right_one() -> None:
     message = refused(small(), state(), origin="caffe")
     assert "missing: stem.weight (3, 3, 3, 4)" in message
     assert "left over: conv1.weight" in message
-    assert "By the names of 'the followed implementation' 14 of 14 weights are there" in message
+    assert "By the names of 'torchvision' 14 of 14 weights are there" in message
 
 
 def test_weights_of_another_network_are_told_by_names_of_both() -> None:
@@ -228,7 +228,7 @@ def test_weights_of_another_network_are_told_by_names_of_both() -> None:
     assert "not one of the 9 arrays is a weight of it; nothing was loaded" in message
     assert "called blocks.0.weight, blocks.1.weight, blocks.2.weight and 6 more" in message
     assert "it has stem.weight, stem.norm.weight, stem.norm.bias and 11 more" in message
-    assert "reads the names of 'the followed implementation', 'caffe'" in message
+    assert "reads the names of 'torchvision', 'caffe'" in message
     assert "not one of the 0 arrays" in refused(small(), {})
 
 

@@ -92,7 +92,8 @@ class Architecture:
         name: What its users call it.
         body: The blocks up to the last feature map.
         head: The blocks from there to the classes.
-        source: Paper, and the implementation that is followed to the digit.
+        source: Papers, a semicolon, and the implementation that is followed to the digit, the first
+            word of which is the name of its origin: "He et al. 2016; torchvision resnet50".
         conventions: Batch norm, padding and activation.
         size: Rows and columns of the images that it was published for.
         small: Images with fewer rows or columns get lower strides; see `workbench.cnn.build`.
@@ -115,7 +116,8 @@ class Architecture:
     @property
     def origins(self) -> tuple[Origin, ...]:
         """All origins of weights, the followed implementation first."""
-        return (Origin("the followed implementation", self.names, self.preprocessing), *self.others)
+        followed = self.source.rpartition("; ")[2].split()[0]
+        return (Origin(followed, self.names, self.preprocessing), *self.others)
 
     @property
     def total_stride(self) -> int:

@@ -1,3 +1,6 @@
+from .complexity import plot_accuracy_cost as plot_accuracy_cost
+from .complexity import plot_cost as plot_cost
+from .complexity import plot_receptive_field as plot_receptive_field
 from .confusion import plotconfusion as plotconfusion
 from .error_histogram import ploterrhist as ploterrhist
 from .fit import plotfit as plotfit

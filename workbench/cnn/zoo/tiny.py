@@ -148,7 +148,7 @@ def _tiny(family: str, *, width: float = 1.0) -> Architecture:
         f"tiny_{family}",
         rows,
         HEAD,
-        "ours; the frame is that of He et al. 2016, section 4.2",
+        "the frame is that of He et al. 2016, section 4.2; ours",
         CONVENTIONS.get(family, Conventions()),
         size=32,
         preprocessing=PREPROCESSING,

@@ -1,0 +1,9 @@
+from .latency import Latency as Latency
+from .latency import measure_latency as measure_latency
+from .profile import Profile as Profile
+from .profile import profile as profile
+from .receptive_field import ReceptiveField as ReceptiveField
+from .rules import Rule as Rule
+from .rules import register as register
+from .squeeze_excite import se_cost as se_cost
+from .squeeze_excite import se_cost_by_stage as se_cost_by_stage
