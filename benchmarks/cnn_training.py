@@ -39,7 +39,7 @@ FAMILIES: dict[str, tuple[dict[str, Any], Callable[..., Any] | None]] = {
     "mobilenet_v3_small": ({}, keras.applications.MobileNetV3Small),
     "resnet50": ({"stride_first": True}, keras.applications.ResNet50),
     "densenet121": ({}, keras.applications.DenseNet121),
-    "vgg16": ({}, keras.applications.VGG16),
+    "vgg16": ({"dropout": 0.0}, keras.applications.VGG16),
     "inception_resnet_v2": ({}, keras.applications.InceptionResNetV2),
     "resnet18": ({}, None),
     "resnext50": ({}, None),
@@ -52,6 +52,8 @@ FAMILIES: dict[str, tuple[dict[str, Any], Callable[..., Any] | None]] = {
     "ghostnet": ({}, None),
     "alexnet": ({}, None),
 }
+# At other sizes keras.applications gives VGG-16 a smaller head; the published one costs the memory.
+OWN_SIZE = {"vgg16": (4, 224)}  # batch, pixels
 
 
 def keras_step(model: Any, batch: int, size: int) -> Callable[[], Any]:
@@ -92,17 +94,17 @@ def torch_rate(python: str, name: str, batch: int, size: int, rounds: int) -> fl
 def compare(name: str, given: argparse.Namespace) -> dict[str, float]:
     """Return images a second of each contender for one network."""
     options, peer = FAMILIES[name]
-    size = given.size
+    batch, size = OWN_SIZE.get(name, (given.batch, given.size))
     ours = build_cnn(name, (size, size, 3), CLASSES, seed=1, **options)
-    steps = {"ours": keras_step(ours, given.batch, size)}
+    steps = {"ours": keras_step(ours, batch, size)}
     if peer is not None:
         v3 = {"include_preprocessing": False} if "v3" in name else {}
         theirs = peer(input_shape=(size, size, 3), weights=None, classes=CLASSES, **v3)
-        steps["keras"] = keras_step(theirs, given.batch, size)
-    rates = in_turns(steps, given.batch, given.rounds)
+        steps["keras"] = keras_step(theirs, batch, size)
+    rates = in_turns(steps, batch, given.rounds)
     keras.backend.clear_session()
     if given.torch:
-        rates["torch"] = torch_rate(given.torch, name, given.batch, size, given.rounds)
+        rates["torch"] = torch_rate(given.torch, name, batch, size, given.rounds)
     return rates
 
 

@@ -310,3 +310,13 @@ def test_the_field_of_every_network_is_the_extent_of_its_gradient(name: str) -> 
         assert seen is not None
         assert 0 < seen[0] < seen[1] < shape[axis] - 1  # a border would hide what lies beyond
         assert gradient_extent(model, input_shape=tuple(shape))[axis] == seen
+
+
+def test_every_pixel_of_a_segmentation_sees_what_its_gradient_reaches() -> None:
+    # Behind the bilinear upsampling by 16 of Lite R-ASPP, neighbours see differently much.
+    model = build_cnn("lraspp_mobilenet_v3_large", (896, 96, 3), 21, seed=0, width=0.25)
+    field = field_of(model)
+    assert len(field.spans[0].seen) == 16
+    seen = [field.extent((row, 48))[0] for row in (441, 448, 455)]
+    assert seen == [gradient_extent(model, position=(row, 48))[0] for row in (441, 448, 455)]
+    assert len({high - low for low, high in filter(None, seen)}) == 2
