@@ -93,6 +93,9 @@ LESSONS.register("searches")(
 LESSONS.register("feature-selection")(
     Lesson("07_feature_selection.ipynb", "Which of 30 inputs a diagnosis needs, by binary genes")
 )
+LESSONS.register("convolutions")(
+    Lesson("10_convolutions_and_their_cost.ipynb", "What a convolution sees, and what it costs")
+)
 
 
 def run_lesson(

@@ -2,6 +2,7 @@ from .complexity import plot_accuracy_cost as plot_accuracy_cost
 from .complexity import plot_cost as plot_cost
 from .complexity import plot_receptive_field as plot_receptive_field
 from .confusion import plotconfusion as plotconfusion
+from .convolution import plot_convolution as plot_convolution
 from .error_histogram import ploterrhist as ploterrhist
 from .fit import plotfit as plotfit
 from .paired import plot_comparison as plot_comparison
