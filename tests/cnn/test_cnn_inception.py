@@ -325,7 +325,7 @@ def test_options_are_checked(option: str, value: Any, message: str) -> None:
         ("googlenet", {}),
         ("se_inception", {"position": "pre", "reduction": 4}),
         ("bn_inception", {"conv_bias": True}),
-        ("se_inception_resnet_v2", {"repeats": [1, 2, 1], "aligned": True, "mixed": False}),
+        ("se_inception_resnet_v2", {"repeats": (1, 2, 1), "aligned": True, "mixed": False}),
     ],
 )
 def test_a_saved_network_predicts_the_same_bits(
