@@ -121,7 +121,7 @@ def main() -> None:
     for name in given.names:
         rates = compare(name, given)
         cells = [
-            f"{rates[key]:8.0f}" if key in rates else " " * 8 for key in ("ours", "keras", "torch")
+            f"{rates[key]:8.3g}" if key in rates else " " * 8 for key in ("ours", "keras", "torch")
         ]
         for key in ("keras", "torch"):
             cells.append(f"{rates['ours'] / rates[key]:12.2f}" if key in rates else " " * 12)

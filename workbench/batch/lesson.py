@@ -96,6 +96,9 @@ LESSONS.register("feature-selection")(
 LESSONS.register("convolutions")(
     Lesson("10_convolutions_and_their_cost.ipynb", "What a convolution sees, and what it costs")
 )
+LESSONS.register("light-zoo")(
+    Lesson("12_the_light_zoo.ipynb", "All families of light networks: what each costs and trades")
+)
 
 
 def run_lesson(
