@@ -324,3 +324,9 @@ def test_it_trains_as_any_model_does() -> None:
     model.fit(images(model), np.array([0, 1]), epochs=1, verbose=0, shuffle=False)
     assert weights(model) != before
     assert np.isfinite(model.evaluate(images(model), np.array([0, 1]), verbose=0))
+
+
+def test_no_two_kernels_of_a_network_start_from_the_same_numbers() -> None:
+    model = build_cnn("tiny_se_resnet", (8, 8, 1), 3, seed=0)
+    kernels = [np.ravel(v)[:8].tolist() for v in model.trainable_variables if "kernel" in v.path]
+    assert len({tuple(first) for first in kernels}) == len(kernels)

@@ -196,6 +196,7 @@ class Builder:
             gate=gate,
             use_bias=bias,
             kernel_initializer=self._he(x.shape[-1]),
+            expand_initializer=self._he(squeeze),
             name=self._name(name),
         )
         return layer(x)

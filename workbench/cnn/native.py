@@ -58,8 +58,8 @@ def convolution(
             filters see the first group of channels.
         strides: Two steps, down and to the right.
         padding: ``"same"`` (TensorFlow's, the odd pixel behind) or ``"valid"``.
-        dilations: Two distances between taps. May go with strides, which neither Keras nor
-            TensorFlow allows.
+        dilations: Two distances between taps. May go with strides, which Keras and
+            `tf.nn.convolution` refuse.
 
     Returns:
         Output (batch, new height, new width, filters).

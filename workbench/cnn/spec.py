@@ -95,7 +95,6 @@ class Architecture:
         source: Papers, a semicolon, and the implementation that is followed to the digit, the first
             word of which is the name of its origin: "He et al. 2016; torchvision resnet50".
         conventions: Batch norm, padding and activation.
-        size: Rows and columns of the images that it was published for.
         small: Images with fewer rows or columns get lower strides; see `workbench.cnn.build`.
         preprocessing: What the weights of the followed implementation expect.
         names: Rules for the names of its modules; see `Origin`.
@@ -107,7 +106,6 @@ class Architecture:
     head: Rows
     source: str
     conventions: Conventions = Conventions()
-    size: int = 224
     small: int = 64
     preprocessing: Preprocessing = IMAGENET
     names: tuple[tuple[str, str], ...] = ()
@@ -158,7 +156,7 @@ def stage(name: str, block: Block, repeats: int, *, first: Block | None = None) 
     return tuple((f"{name}.{number}", each) for number, each in enumerate(blocks))
 
 
-def make_divisible(value: float, divisor: int = 8, least: int | None = None) -> int:
+def make_divisible(value: float, divisor: int = 8) -> int:
     """Round a number of channels to a multiple of ``divisor``, never down by more than a tenth.
 
     Source: the reference code of MobileNet V2 (Sandler et al. 2018), which all mobile networks
@@ -166,8 +164,7 @@ def make_divisible(value: float, divisor: int = 8, least: int | None = None) -> 
 
     Args:
         value: Channels wanted.
-        divisor: The result is its multiple.
-        least: The result is no smaller; ``divisor`` if None.
+        divisor: The result is its multiple, and no smaller.
     """
-    rounded = max(least or divisor, int(value + divisor / 2) // divisor * divisor)
+    rounded = max(divisor, int(value + divisor / 2) // divisor * divisor)
     return rounded + divisor if rounded < 0.9 * value else rounded

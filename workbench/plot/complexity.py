@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from workbench import checks
 from workbench.checks import FloatArray
 from workbench.errors import ArgumentError
-from workbench.plot.labels import label_dots
+from workbench.plot.labels import decades, label_dots
 from workbench.plot.palette import COLOURS, FAINT, axes_or_new
 from workbench.plot.values import flat, same_size
 
@@ -163,7 +163,7 @@ def plot_accuracy_cost(
     ax.errorbar(x, y, bars, fmt="o", color=COLOURS[0], ecolor=FAINT, capsize=2, label="_networks")
     ax.margins(0.12)
     ax.autoscale_view()
-    _decades(ax.xaxis, x)
+    decades(ax.xaxis, x)
     ax.set(xlabel=xlabel, ylabel=ylabel)
     ax.legend(loc="lower right")
     label_dots(ax, x, y, [str(name) for name in labels])
@@ -175,16 +175,6 @@ def pareto_front(cost: FloatArray, accuracy: FloatArray) -> NDArray[np.intp]:
     order = np.lexsort((-accuracy, cost))
     best = np.maximum.accumulate(accuracy[order])
     return order[np.concatenate([[True], best[1:] > best[:-1]])]
-
-
-def _decades(axis: Any, values: FloatArray) -> None:
-    """Put 1, 2 and 5 of every power of ten on a logarithmic axis, or only 1 where that is many."""
-    from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
-
-    wide = values.max() > 1000 * values.min()
-    axis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 5)))
-    axis.set_major_formatter(EngFormatter())
-    axis.set_minor_formatter(NullFormatter())
 
 
 def _bars(

@@ -1,4 +1,4 @@
-"""Names beside dots, placed so that they keep clear of each other.
+"""Names beside dots, placed so that they keep clear of each other, and numbers on log axes.
 
 Idea: greedy placement. Every name tries places around its dot, near ones first, and takes the one
 that covers least of the names before it, of the dots and of the margin. A force-directed placement
@@ -97,3 +97,22 @@ def _outside(boxes: FloatArray, frame: FloatArray) -> FloatArray:
     """Return the area of each box that lies outside a frame."""
     inside = np.minimum(boxes[:, 2:], frame[2:]) - np.maximum(boxes[:, :2], frame[:2])
     return (boxes[:, 2:] - boxes[:, :2]).prod(axis=1) - inside.clip(0).prod(axis=1)
+
+
+def decades(axis: Any, values: FloatArray) -> None:
+    """Put 1, 2 and 5 of every power of ten on a logarithmic axis, or only 1 where that is many.
+
+    Powers of ten alone would leave one tick or none where the values lie close together. Numbers
+    are written out, and from 10,000 on with a prefix: 50 k.
+
+    Args:
+        axis: Of the Axes, ``ax.xaxis`` or ``ax.yaxis``.
+        values: What is drawn along it, positive.
+    """
+    from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+
+    short = EngFormatter()
+    wide = np.max(values) > 1000 * np.min(values)
+    axis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 5), numticks=12))
+    axis.set_major_formatter(lambda x, _: f"{x:g}" if x < 10_000 else short(x))
+    axis.set_minor_formatter(NullFormatter())

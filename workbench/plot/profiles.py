@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from workbench.plot.labels import decades
 from workbench.plot.palette import COLOURS, axes_or_new
 
 _COLOURS = (*COLOURS, "black")
@@ -46,14 +47,5 @@ def plot_profile(costs: Mapping[str, ArrayLike], ax: Any = None, *, control: str
         steps = np.concatenate([[low], solved, [high * 1.02]])
         ax.step(steps, np.append(share, share[-1]), where="post", label=name, **style)
     ax.set(xscale="log", xlim=(low, high * 1.02), ylim=(-0.02, 1.02), ylabel="share solved")
-    _plain_ticks(ax.xaxis)
+    decades(ax.xaxis, np.array([low, high]))
     return ax
-
-
-def _plain_ticks(axis: Any) -> None:
-    # Costs rarely span many decades; powers of ten alone would leave one tick, or none.
-    from matplotlib.ticker import LogLocator, NullFormatter
-
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=12))
-    axis.set_major_formatter("{x:g}")
-    axis.set_minor_formatter(NullFormatter())

@@ -34,7 +34,9 @@ class SqueezeExcite(keras.layers.Layer):
         gate: What follows ``expand``: ``"sigmoid"``, ``"hard_sigmoid"`` (min(max(x + 3, 0), 6) /
             6) or a function.
         use_bias: Whether the two dense layers have biases.
-        kernel_initializer: Initialiser of both kernels; give it a seed.
+        kernel_initializer: Initialiser of the kernel of ``reduce``; give it a seed.
+        expand_initializer: Likewise of ``expand``; as the other if None, and from one seed both
+            kernels then are the same numbers.
         **options: Those of `keras.layers.Layer`.
 
     Raises:
@@ -49,6 +51,7 @@ class SqueezeExcite(keras.layers.Layer):
         gate: Any = "sigmoid",
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
+        expand_initializer: Any = None,
         **options: Any,
     ):
         super().__init__(**options)
@@ -59,6 +62,11 @@ class SqueezeExcite(keras.layers.Layer):
         self.gate = keras.activations.get(gate)
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.expand_initializer = (
+            self.kernel_initializer.clone()
+            if expand_initializer is None
+            else keras.initializers.get(expand_initializer)
+        )
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the two dense layers."""
@@ -67,17 +75,19 @@ class SqueezeExcite(keras.layers.Layer):
                 "input", "have shape (batch, height, width, channels)", f"shape {input_shape}"
             )
         channels = input_shape[-1]
-        self.reduce = self._dense(self.squeeze, self.activation, "reduce")
-        self.expand = self._dense(channels, self.gate, "expand")
+        self.reduce = self._dense(self.squeeze, self.activation, self.kernel_initializer, "reduce")
+        self.expand = self._dense(channels, self.gate, self.expand_initializer, "expand")
         self.reduce.build((None, channels))
         self.expand.build((None, self.squeeze))
 
-    def _dense(self, units: int | None, activation: Any, name: str) -> keras.layers.Dense:
+    def _dense(
+        self, units: int | None, activation: Any, initializer: Any, name: str
+    ) -> keras.layers.Dense:
         return keras.layers.Dense(
             units,
             activation,
             use_bias=self.use_bias,
-            kernel_initializer=self.kernel_initializer.clone(),
+            kernel_initializer=initializer,
             dtype=self.dtype_policy,
             name=name,
         )
@@ -103,4 +113,5 @@ class SqueezeExcite(keras.layers.Layer):
             "gate": keras.activations.serialize(self.gate),
             "use_bias": self.use_bias,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "expand_initializer": keras.initializers.serialize(self.expand_initializer),
         }

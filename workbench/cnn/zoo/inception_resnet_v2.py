@@ -137,7 +137,6 @@ def _table(name: str, body: Rows, width: float, aligned: bool, source: str) -> A
         HEAD,
         source,
         CONVENTIONS,
-        size=299,
         small=64 if aligned else 75,  # what its valid windows need
         preprocessing=SYMMETRIC,
         names=NAMES,

@@ -39,7 +39,6 @@ def lraspp_mobilenet_v3_large(*, width: float = 1.0) -> Architecture:
         (("classifier", LiteRASPP(LOW)),),
         "Howard et al. 2019; torchvision lraspp_mobilenet_v3_large",
         CONVENTIONS,
-        size=520,
         preprocessing=PREPROCESSING,
         names=(*names(blocks), *NAMES),
     )

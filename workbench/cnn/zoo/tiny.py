@@ -150,7 +150,6 @@ def _tiny(family: str, *, width: float = 1.0) -> Architecture:
         HEAD,
         "the frame is that of He et al. 2016, section 4.2; ours",
         CONVENTIONS.get(family, Conventions()),
-        size=32,
         preprocessing=PREPROCESSING,
     )
 
