@@ -73,7 +73,7 @@ def test_the_readme_has_the_checksums_of_the_files() -> None:
     found = {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in datasets_folder().iterdir()
-        if path.suffix in (".csv", ".mat", ".gz")
+        if path.suffix in (".csv", ".mat", ".gz", ".npz")
     }
     assert stated == found
     assert stated["quadratic.csv"] == CSV_SHA256 == load_dataset("quadratic").sha256

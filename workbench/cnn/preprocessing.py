@@ -12,21 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from workbench import checks
+from workbench.data.picture import Interpolation, Photo, check_interpolation, fitted, picture_of
 from workbench.errors import ArgumentError
 
-if TYPE_CHECKING:
-    from PIL.Image import Image as Picture
-
-Photo: TypeAlias = "ArrayLike | Picture"
-INTERPOLATIONS, CHANNELS = ("bilinear", "bicubic"), ("rgb", "bgr")
+CHANNELS = ("rgb", "bgr")
 FINITE = float(np.finfo(np.float32).max)
-BYTES = "Multiply values from 0 to 1 by 255, round them, and take .astype('uint8')."
 
 
 @dataclass(frozen=True)
@@ -47,7 +43,7 @@ class Preprocessing:
 
     size: int = 224
     resize: int | None = 256
-    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+    interpolation: Interpolation = "bilinear"
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
     scale: float = 1 / 255
@@ -60,11 +56,11 @@ class Preprocessing:
             object.__setattr__(self, "resize", checks.integer("resize", self.resize))
             if self.resize < self.size:
                 raise ArgumentError("resize", f"be at least size ({self.size})", self.resize)
-        for name, allowed in (("interpolation", INTERPOLATIONS), ("channels", CHANNELS)):
-            if getattr(self, name) not in allowed:
-                raise ArgumentError(
-                    name, f"be one of {', '.join(map(repr, allowed))}", getattr(self, name)
-                )
+        check_interpolation(self.interpolation)
+        if self.channels not in CHANNELS:
+            raise ArgumentError(
+                "channels", f"be one of {', '.join(map(repr, CHANNELS))}", self.channels
+            )
         for name in ("mean", "std"):
             object.__setattr__(self, name, _channelwise(name, getattr(self, name)))
         if len(self.mean) != len(self.std):
@@ -95,18 +91,8 @@ class Preprocessing:
 
     def fit(self, image: Photo) -> NDArray[np.uint8]:
         """Return one image resized and cropped to ``size``, still bytes: (size, size, channels)."""
-        from PIL import Image
-
-        picture = _picture(image).convert("RGB" if len(self.mean) == 3 else "L")
-        kind = Image.Resampling[self.interpolation.upper()]
-        if self.resize is None:
-            return _with_channels(picture.resize((self.size, self.size), kind))
-        # torchvision cuts the longer side off to a whole number and does not round it.
-        shorter = min(picture.size)
-        width, height = (side * self.resize // shorter for side in picture.size)
-        picture = picture.resize((width, height), kind)
-        left, top = round((width - self.size) / 2), round((height - self.size) / 2)
-        return _with_channels(picture.crop((left, top, left + self.size, top + self.size)))
+        picture, channels = picture_of(image), len(self.mean)
+        return fitted(picture, self.size, self.resize, channels, self.interpolation)
 
     def normalise(self, image: ArrayLike) -> NDArray[np.float32]:
         """Return an image (or a batch), channels last, as the network wants its values.
@@ -153,51 +139,6 @@ def _separate(images: Any) -> list[Any]:
     # The last axis of an image has 1 to 4 channels; images so narrow are not to be expected.
     single = array.ndim < 3 or (array.ndim == 3 and array.shape[-1] <= 4)
     return [images] if single else list(array)
-
-
-def _picture(image: Any) -> Any:
-    """Return an image as one of Pillow's, if it has bytes and nothing is transparent."""
-    from PIL import Image
-
-    if isinstance(image, Image.Image):
-        if image.mode.startswith(("I", "F")):
-            raise ArgumentError(
-                "images", "be bytes", f"an image of Pillow's mode {image.mode}", BYTES
-            )
-    else:
-        image = Image.fromarray(_bytes(image))
-    if image.has_transparency_data:
-        raise ArgumentError(
-            "images",
-            "have no alpha channel",
-            f"an image of Pillow's mode {image.mode}",
-            "What stands below transparent pixels is for you to say: image[..., :3] of an array, "
-            'or image.convert("RGB") of an image of Pillow, takes what is stored there.',
-        )
-    return image
-
-
-def _bytes(image: Any) -> NDArray[np.uint8]:
-    """Return an array of an image, without an axis for its only channel."""
-    try:
-        array = np.asarray(image)
-    except ValueError:
-        raise ArgumentError("images", "be images", "rows of different lengths") from None
-    colours = array.shape[-1] if array.ndim == 3 else 1
-    # Two and four channels are grey and colour with alpha, of which the caller tells.
-    if array.dtype != np.uint8 or array.ndim not in (2, 3) or colours > 4 or 0 in array.shape:
-        raise ArgumentError(
-            "images",
-            "be bytes (uint8) of shape (rows, columns) or (rows, columns, 1 or 3)",
-            f"{array.dtype} of shape {array.shape}",
-            BYTES,
-        )
-    return array[..., 0] if array.ndim == 3 and colours == 1 else array
-
-
-def _with_channels(picture: Any) -> NDArray[np.uint8]:
-    array = np.asarray(picture)
-    return array if array.ndim == 3 else array[..., None]
 
 
 IMAGENET = Preprocessing()

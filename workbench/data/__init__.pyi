@@ -2,7 +2,18 @@ from .catalogue import DATASETS as DATASETS
 from .catalogue import list_datasets as list_datasets
 from .catalogue import load_dataset as load_dataset
 from .dataset import Dataset as Dataset
+from .difference_hash import NearDuplicates as NearDuplicates
+from .difference_hash import near_duplicates as near_duplicates
+from .duplicates import Duplicates as Duplicates
+from .duplicates import check_leakage as check_leakage
+from .duplicates import identical_images as identical_images
+from .duplicates import shared_images as shared_images
 from .folder import datasets_folder as datasets_folder
+from .image_catalogue import list_image_sets as list_image_sets
+from .image_catalogue import load_images as load_images
+from .image_set import IMAGE_SETS as IMAGE_SETS
+from .image_set import ImageSet as ImageSet
+from .image_set import ImageSplit as ImageSplit
 from .quadratic import sample_quadratic as sample_quadratic
 from .scaling import SCALERS as SCALERS
 from .scaling import MapMinMax as MapMinMax
@@ -12,5 +23,8 @@ from .spam import load_mails as load_mails
 from .splitting import DIVISIONS as DIVISIONS
 from .splitting import Split as Split
 from .splitting import split as split
+from .stratified import stratified_split as stratified_split
+from .streaming_statistics import ChannelStatistics as ChannelStatistics
+from .streaming_statistics import channel_statistics as channel_statistics
 from .tidying import FixUnknowns as FixUnknowns
 from .tidying import RemoveConstantColumns as RemoveConstantColumns

@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from workbench.checks import FloatArray
 from workbench.errors import DataFileError
 
@@ -48,4 +51,15 @@ def sha256_of_values(X: FloatArray, y: FloatArray) -> str:
     digest = hashlib.sha256()
     for table in (X, y):
         digest.update(table.astype("<f8").tobytes(order="C"))
+    return digest.hexdigest()
+
+
+def sha256_of_images(images: NDArray[np.uint8], labels: NDArray[np.integer]) -> str:
+    """Return the SHA-256 of the shape of the images, their bytes, and the labels.
+
+    The shape counts as four little-endian int64, and so does each label.
+    """
+    digest = hashlib.sha256(np.array(images.shape, dtype="<i8").tobytes())
+    digest.update(np.ascontiguousarray(images).tobytes())
+    digest.update(labels.astype("<i8").tobytes())
     return digest.hexdigest()

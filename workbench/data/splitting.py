@@ -115,7 +115,7 @@ def divide_in_turn(samples: int, given: Given, seed: Seed) -> Sets:
     Of sets equally far behind, the first in the order train, validation, test gets the row.
     The sizes come out within one row of the shares, and exactly where numbers were given.
     """
-    shares = _shares(samples, given)
+    shares = checked_shares(samples, given)
     fractions = [share / _total(shares) for share in shares]
     # A set without a share takes no part: rounding might make it seem furthest behind.
     players = [player for player in range(3) if shares[player] > 0]
@@ -158,7 +158,7 @@ def _row_count(samples: int | Sized) -> int:
     return checks.integer("samples", samples)
 
 
-def _shares(samples: int, given: Given) -> tuple[float, float, float]:
+def checked_shares(samples: int, given: Given) -> tuple[float, float, float]:
     """Return three fractions that sum to 1, or three ints that sum to ``samples``."""
     for name, value in zip(NAMES, given, strict=True):
         if np.ndim(value) or isinstance(value, bool | np.bool_):
@@ -189,7 +189,7 @@ def _total(shares: tuple[float, float, float]) -> float:
 
 def _sizes(samples: int, given: Given, rounded: Callable[[float], int]) -> tuple[int, int, int]:
     """Return the sizes of the sets; what validation and test leave by rounding is for training."""
-    train, validation, test = shares = _shares(samples, given)
+    train, validation, test = shares = checked_shares(samples, given)
     if isinstance(train, int):
         return train, int(validation), int(test)
     validating = rounded(validation / _total(shares) * samples)
