@@ -96,8 +96,14 @@ LESSONS.register("feature-selection")(
 LESSONS.register("convolutions")(
     Lesson("10_convolutions_and_their_cost.ipynb", "What a convolution sees, and what it costs")
 )
+LESSONS.register("senet")(
+    Lesson("11_senet.ipynb", "Squeeze and excitation: what the block adds, and where it pays")
+)
 LESSONS.register("light-zoo")(
     Lesson("12_the_light_zoo.ipynb", "All families of light networks: what each costs and trades")
+)
+LESSONS.register("four-guidelines")(
+    Lesson("13_four_guidelines.ipynb", "What makes a network quick beside its MACs, measured here")
 )
 
 
