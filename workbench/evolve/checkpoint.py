@@ -1,19 +1,16 @@
 """A search on disk: everything it needs to go on as if it had never stopped.
 
-A checkpoint is an ``.npz`` file of plain arrays and a header in JSON, never a pickle. It holds the
-account of the ledger, what the method remembers and the state of the random generator, and is
-written beside its place and renamed: whatever kills the process leaves this checkpoint or the one
-before. Every number is kept to the last bit (JSON has floats in their shortest exact form).
+A checkpoint holds the account of the ledger, what the method remembers and the state of the random
+generator. `workbench.archive` has how it is written: whatever kills the process leaves this
+checkpoint or the one before, every number to the last bit.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import time
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench import checks
+from workbench.archive import read_archive, write_archive
 from workbench.checks import Seed
 from workbench.errors import ArgumentError
 from workbench.evolve.ledger import Ledger, Memory
-from workbench.files import replace_file
 
 _FORMAT = 1
 
@@ -137,16 +134,10 @@ class Checkpoint:
             "generator": rng.bit_generator.state,
             "memory": {name: value for name, value in memory.items() if name not in arrays},
         }
-        file = io.BytesIO()
-        np.savez(
-            file,
-            header=np.array(json.dumps(header, default=_plain)),
-            members=members,
-            values=values,
-            best=best,
-            **{f"memory.{name}": array for name, array in arrays.items()},
+        remembered = {f"memory.{name}": array for name, array in arrays.items()}
+        write_archive(
+            self.path, header, {"members": members, "values": values, "best": best} | remembered
         )
-        replace_file(self.path, file.getvalue())
 
 
 def read_checkpoint(path: Path) -> Saved | None:
@@ -156,17 +147,12 @@ def read_checkpoint(path: Path) -> Saved | None:
         ArgumentError: The file is no checkpoint.
     """
     try:
-        # Read whole: a file that is no archive would stay open.
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
-            arrays = dict(file)
-        header = json.loads(str(arrays.pop("header")))
-        if header["format"] == _FORMAT:
-            return Saved(header, arrays)
-        what = f"format {header['format']}"
-    except FileNotFoundError:
-        return None
-    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        what = f"{path.name}: {error}"
+        found = read_archive(path)
+        if found is None or found[0]["format"] == _FORMAT:
+            return None if found is None else Saved(*found)
+        what = f"format {found[0]['format']}"
+    except (ValueError, KeyError, TypeError) as error:
+        what = str(error)
     raise ArgumentError("checkpoint", "be a checkpoint of a search", what, "Choose another file.")
 
 
@@ -177,10 +163,3 @@ def _digest(value: Any) -> Any:
     if value.size <= 16:
         return value.tolist()
     return f"{value.shape} {hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()}"
-
-
-def _plain(value: Any) -> Any:
-    """Return what JSON knows for a number or array of NumPy."""
-    if isinstance(value, np.generic | np.ndarray):
-        return value.tolist()
-    raise TypeError(f"a {type(value).__name__} in the memory of a search method")
