@@ -133,17 +133,16 @@ def test_a_depthwise_convolution_may_be_dilated() -> None:
     assert not np.allclose(middle, two)
 
 
-def keras_v1(size: int, alpha: float) -> keras.Model:
+def from_keras(make: Any, size: int, alpha: float) -> keras.Model:
     """The reference with weights that let a signal through, none of them neutral."""
-    model = keras.applications.MobileNet(
-        (size, size, 3), alpha=alpha, weights=None, classes=7, classifier_activation=None
-    )
+    model = make((size, size, 3), alpha=alpha, weights=None, classes=7, classifier_activation=None)
     rng = np.random.default_rng(3)
     for variable in model.variables:
         if variable.path.endswith(("gamma", "moving_variance")):
             variable.assign(rng.uniform(0.5, 1.5, variable.shape))
         elif variable.path.endswith("kernel"):
-            inputs = np.prod(variable.shape[: 2 if "_dw_" in variable.path else 3])
+            depthwise = re.search("_dw_|_depthwise", variable.path)
+            inputs = np.prod(variable.shape[: 2 if depthwise else 3])
             variable.assign(rng.normal(0, np.sqrt(2 / inputs), variable.shape))
         elif variable.path.endswith(("bias", "beta", "moving_mean")):
             variable.assign(rng.normal(0, 0.1, variable.shape))
@@ -154,7 +153,7 @@ def keras_v1(size: int, alpha: float) -> keras.Model:
 def test_v1_with_the_weights_of_keras_applications_gives_its_outputs(
     size: int, width: float
 ) -> None:
-    reference = keras_v1(size, width)
+    reference = from_keras(keras.applications.MobileNet, size, width)
     weights = {v.path: np.asarray(v) for v in reference.variables if "seed" not in v.path}
     model = build_cnn(
         "mobilenet_v1", (size, size, 3), 7, classifier_activation=None, width=width, seed=0
@@ -164,6 +163,32 @@ def test_v1_with_the_weights_of_keras_applications_gives_its_outputs(
     expected = np.asarray(reference(x))
     assert np.ptp(expected, axis=0).max() > 0.05 * abs(expected).max()  # images make a difference
     np.testing.assert_allclose(model(x), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("size", "width"), [(64, 0.35), (66, 0.5)])
+def test_v2_with_the_weights_of_keras_applications_gives_its_outputs(
+    size: int, width: float
+) -> None:
+    reference = from_keras(keras.applications.MobileNetV2, size, width)
+    weights = {v.path: np.asarray(v) for v in reference.variables if "seed" not in v.path}
+    options: dict[str, Any] = {"width": width, "follow": "keras", "classifier_activation": None}
+    model = build_cnn("mobilenet_v2", (size, size, 3), 7, seed=0, **options)
+    load_state_dict(model, weights)
+    x = images((2, size, size, 3))
+    expected = np.asarray(reference(x))
+    assert np.ptp(expected, axis=0).max() > 0.05 * abs(expected).max()  # images make a difference
+    assert abs(np.asarray(model(x)) - expected).max() < 1e-4 * abs(expected).max()
+    assert model.preprocessing is not None
+    assert model.preprocessing.mean == (0.5, 0.5, 0.5)
+    norm = reference.get_layer("bn_Conv1")
+    assert (norm.epsilon, norm.momentum) == (1e-3, 0.999)
+    ours = model.get_layer("features.0.norm")
+    assert (ours.epsilon, ours.momentum) == (1e-3, 0.999)
+
+
+def test_v2_follows_one_of_two() -> None:
+    with pytest.raises(ArgumentError, match="follow must be one of torchvision, keras"):
+        build_cnn("mobilenet_v2", follow="timm")
 
 
 def test_v1_counts_the_last_pixel_of_an_odd_image() -> None:

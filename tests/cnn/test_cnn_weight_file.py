@@ -131,7 +131,7 @@ def test_a_zip_of_anything_else_has_no_weights(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["net.pth", "net.h5", "net"])
 def test_another_ending_is_refused_with_a_way_out(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(b"")
-    with pytest.raises(ArgumentError, match=r"be a .safetensors or .npz file.*save_file"):
+    with pytest.raises(ArgumentError, match=r"be a .safetensors, .npz or .tflite file.*save_file"):
         load_state_dict(small(), tmp_path / name)
 
 

@@ -60,7 +60,47 @@ def build_cnn(
         UnknownNameError: There is no such network.
         ArgumentError: An option that it does not have, or a shape that it cannot work on.
     """
-    architecture = _architecture(name, options)
+    model = build_table(
+        _architecture(name, options),
+        input_shape,
+        classes,
+        classifier_activation=classifier_activation,
+        total_stride=total_stride,
+        dropout=dropout,
+        seed=seed,
+    )
+    model.architecture, model.options = name, options
+    if weights is not None:
+        from workbench.cnn.state_dict import load_state_dict
+
+        load_state_dict(model, weights)
+    return model
+
+
+def build_table(
+    architecture: Architecture,
+    input_shape: tuple[int | None, int | None, int],
+    classes: int | None,
+    *,
+    classifier_activation: Activation = "softmax",
+    total_stride: int | str = "auto",
+    dropout: float | None = None,
+    seed: checks.Seed = None,
+) -> CNN:
+    """Build a network of a table that has no name in the zoo; see `build_cnn` for the rest.
+
+    Args:
+        architecture: The table.
+        input_shape: Rows, columns and channels of the images.
+        classes: Number of classes; None leaves the head away.
+        classifier_activation: Behind the classes; None gives logits.
+        total_stride: Rows of the image to one of the last feature map.
+        dropout: Share of what the head drops in training; the table's if None.
+        seed: Of the initial weights.
+
+    Raises:
+        ArgumentError: A shape that it cannot work on.
+    """
     shape = _image_shape(input_shape)
     architecture = architecture.with_total_stride(_stride(architecture, shape, total_stride))
     if dropout is not None:
@@ -81,13 +121,7 @@ def build_cnn(
     x = builder.run(image, architecture.body)
     if classes is not None:
         x = builder.run(x, architecture.head)
-    model = CNN(image, x, name=architecture.name)
-    model.architecture, model.options = name, options
-    if weights is not None:
-        from workbench.cnn.state_dict import load_state_dict
-
-        load_state_dict(model, weights)
-    return model
+    return CNN(image, x, name=architecture.name)
 
 
 def _architecture(name: str, options: dict[str, Any]) -> Architecture:

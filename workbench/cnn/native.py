@@ -163,3 +163,8 @@ def fused_batch_norm(
         is_training=statistics is None,
     )
     return result.y, result.batch_mean, result.batch_variance
+
+
+def replicas() -> int:
+    """Return how many devices share a batch under the strategy in force."""
+    return int(tf.distribute.get_strategy().num_replicas_in_sync)

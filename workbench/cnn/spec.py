@@ -117,6 +117,10 @@ class Architecture:
         followed = self.source.rpartition("; ")[2].split()[0]
         return (Origin(followed, self.names, self.preprocessing), *self.others)
 
+    def in_head(self, weight: str) -> bool:
+        """Say whether a weight or a layer stands behind the last feature map, by its name."""
+        return any(f"{weight}.".startswith(f"{row}.") for row, _ in self.head)
+
     @property
     def total_stride(self) -> int:
         """Rows of the image to one of the last feature map."""

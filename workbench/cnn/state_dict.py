@@ -1,9 +1,10 @@
-"""Weights from elsewhere: state dictionaries of torchvision and timm into networks of the zoo.
+"""Weights from elsewhere: state dictionaries and LiteRT files into networks of the zoo.
 
 A state dictionary maps names such as ``layer1.0.bn1.running_mean`` to arrays. Each table says by a
 few rules (`Architecture.names`) how the name of a module becomes the name of our layer. Which of
 its arrays is which of a layer's weights is the same for all, as are the axes (`weight_axes.py`).
-Nothing is loaded unless everything fits; what does not is listed.
+Those of a LiteRT file come by our own names (`litert_weights.py`). Nothing is loaded unless
+everything fits; what does not is listed.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
@@ -19,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.cnn.catalogue import ZOO
+from workbench.cnn.litert_weights import named_weights
 from workbench.cnn.model import CNN
 from workbench.cnn.preprocessing import Preprocessing
 from workbench.cnn.spec import Architecture, Origin
@@ -84,12 +87,16 @@ def load_state_dict(
 
     Args:
         model: From `build_cnn`.
-        weights: A ``.safetensors`` or ``.npz`` file, or the arrays by name.
-        origin: Whose names they have, one of the table's; the one that fits best if None.
+        weights: A ``.safetensors``, ``.npz`` or ``.tflite`` file, or the arrays by name. In a
+            LiteRT file layers are found by their order, and its weights are dequantised, with
+            batch norm as `litert_weights.py` says; of 1,001 classes of ImageNet the first, the
+            background, is left out for a network of 1,000, with a warning.
+        origin: Whose names they have, one of the table's; the one that fits best if None. A
+            LiteRT file has none but "litert".
         preprocessing: What the weights expect of images. If None, what the file's metadata say
-            under "preprocessing" (JSON), or else what the origin's weights commonly expect,
-            brought to the size of the model's images if they are square; none if they have
-            another number of channels.
+            under "preprocessing" (JSON), or the scale of a LiteRT file's input of bytes, or else
+            what the origin's weights commonly expect, brought to the size of the model's images
+            if they are square; none if they have another number of channels.
         head: Whether the layers behind the last feature map get their weights too. False leaves
             them as they are, for a network with other classes than the weights'; one that was
             built without them (``classes=None``) needs no word of it.
@@ -103,16 +110,17 @@ def load_state_dict(
         DataFileError: The file is missing or damaged.
         ModelError: The model is not of the zoo, or the arrays do not fit: all that is missing,
             left over, of another shape or not finite is listed, and the model stays as it was.
+            Or a LiteRT file has another number of layers, paddings or activations.
     """
     table = _table(model)
-    arrays, told = _given(weights)
+    arrays, told, origins = _given(model, table, weights, head)
     wanted = dict(_places(model))
-    readings = [_read(each, arrays, wanted) for each in table.origins]
+    readings = [_read(each, arrays, wanted) for each in origins]
     reading = _chosen(readings, origin)
     if not reading.fitting:
         raise ModelError(_foreign(model, reading, readings, arrays, wanted))
     every = dict.fromkeys((*wanted, *reading.keys))
-    behind = {name for name in every if _is_behind(table, name)}
+    behind = {name for name in every if table.in_head(name)}
     head = head and not behind.isdisjoint(wanted)
     names = [name for name in every if head or name not in behind]
     fitted = [_fitted(name, reading, arrays, wanted.get(name)) for name in names]
@@ -135,14 +143,19 @@ def _table(model: CNN) -> Architecture:
     return ZOO[model.architecture](**model.options)
 
 
-def _given(weights: Any) -> tuple[Arrays, Preprocessing | None]:
-    """Return the arrays by name, and the preprocessing that a file tells."""
+def _given(
+    model: CNN, table: Architecture, weights: Any, head: bool
+) -> tuple[Arrays, Preprocessing | None, Sequence[Origin]]:
+    """Return the arrays by name, the preprocessing that a file tells, and whose names may be."""
     if isinstance(weights, Mapping):
         if all(isinstance(key, str) for key in weights):
-            return weights, None
+            return weights, None, table.origins
     elif isinstance(weights, str | PathLike):
+        if Path(weights).suffix == ".tflite":
+            names = Origin("litert", preprocessing=table.preprocessing)
+            return *named_weights(model, table, weights, head=head), (names,)
         arrays, metadata = read_arrays(weights)
-        return arrays, kept_preprocessing(metadata)
+        return arrays, kept_preprocessing(metadata), table.origins
     raise ArgumentError(
         "weights", "be a file, or arrays by name", f"{type(weights).__name__}: {weights!r:.80}"
     )
@@ -155,11 +168,6 @@ def _places(model: CNN) -> Iterator[tuple[str, Place]]:
             *path, part = variable.path.split("/")
             if part in PARTS:  # the others are counters and seeds
                 yield f"{'.'.join(path)}.{PARTS[part]}", Place(variable, layer)
-
-
-def _is_behind(table: Architecture, name: str) -> bool:
-    """Say whether a weight stands behind the last feature map."""
-    return any(name.startswith(f"{row}.") for row, _ in table.head)
 
 
 def _renamed(key: str, origin: Origin) -> str:

@@ -46,7 +46,7 @@ def read_arrays(path: str | PathLike[str]) -> tuple[dict[str, NDArray[Any]], dic
     if path.suffix not in readers:
         raise ArgumentError(
             "weights",
-            "be a .safetensors or .npz file",
+            "be a .safetensors, .npz or .tflite file",
             str(path),
             "In torch: safetensors.torch.save_file(model.state_dict(), 'net.safetensors').",
         )

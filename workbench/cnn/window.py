@@ -13,6 +13,7 @@ Source: V. Dumoulin and F. Visin, "A guide to convolution arithmetic for deep le
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -101,3 +102,19 @@ class Window:
                 "Name rows and columns, such as (224, 224, 3).",
             )
         return self.before, behind
+
+
+def same_zeros(
+    sides: Sequence[int | None],
+    kernel: Sequence[int],
+    strides: Sequence[int],
+    dilations: Sequence[int],
+) -> tuple[int, int] | None:
+    """Return the zeros above and left that "same" means; None where sizes are unknown."""
+    if not all(side is not None and side > 0 for side in sides):
+        return None
+    above, left = (
+        Window(dilation * (points - 1) + 1, stride, SAME).zeros(side)[0]
+        for side, points, stride, dilation in zip(sides, kernel, strides, dilations, strict=False)
+    )
+    return above, left

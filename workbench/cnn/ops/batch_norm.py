@@ -18,7 +18,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from workbench.cnn.native import FUSED_DTYPES, fused_batch_norm
+from workbench.cnn.native import FUSED_DTYPES, fused_batch_norm, replicas
 from workbench.network.backend import Tensor
 
 
@@ -32,8 +32,9 @@ class BatchNorm(keras.layers.BatchNormalization):
     ``trainable=False`` the layer uses the moving statistics also in training.
 
     The fused operation serves images (batch, height, width, channels) in float32, float16 and
-    bfloat16. Everything else goes through Keras's own code, and with a mask, renormalisation or
-    synchronised replicas its statistics are Keras's as well.
+    bfloat16. Everything else goes through Keras's own code, and with a mask or renormalisation its
+    statistics are Keras's as well. With ``synchronized=True`` they are those of the whole batch,
+    of all replicas of a strategy together, unbiased too.
 
     A batch with a single value a channel is normalised to the offset and counts as variance 0;
     torch refuses it.
@@ -41,7 +42,7 @@ class BatchNorm(keras.layers.BatchNormalization):
 
     def call(self, inputs: Tensor, training: bool | None = None, mask: Any = None) -> Tensor:
         """Return ``inputs`` normalised; in training, take their statistics up."""
-        if mask is not None or self.renorm or self.synchronized:
+        if mask is not None or self.renorm:
             return super().call(inputs, training=training, mask=mask)
         # Frozen, Keras's two products are the sooner ones: 10 ms against 14, with the gradient.
         # In prediction TensorFlow merges the fused operation with the convolution before it.
@@ -57,7 +58,8 @@ class BatchNorm(keras.layers.BatchNormalization):
 
     def _fused(self, inputs: Tensor) -> bool:
         last = self.axis in (-1, 3)
-        return len(inputs.shape) == 4 and last and inputs.dtype.name in FUSED_DTYPES
+        images = len(inputs.shape) == 4 and last and inputs.dtype.name in FUSED_DTYPES
+        return images and not self.synchronized
 
     def _call_fused(self, inputs: Tensor, learning: bool) -> Tensor:
         shape = self.moving_mean.shape
@@ -76,5 +78,7 @@ class BatchNorm(keras.layers.BatchNormalization):
         """Multiply what Keras has just added to the moving variance by n / (n - 1)."""
         shape = ops.shape(inputs)
         n = ops.prod([ops.cast(shape[axis], kept.dtype) for axis in self._reduction_axes])
+        if self.synchronized:
+            n = n * replicas()
         taken = ops.convert_to_tensor(self.moving_variance) - kept
         self.moving_variance.assign(kept + taken * n / ops.maximum(n - 1, 1))

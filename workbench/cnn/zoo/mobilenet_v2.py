@@ -3,16 +3,22 @@
 Source: M. Sandler et al. 2018 (arXiv:1801.04381), table 2. Followed is torchvision's
 ``mobilenet_v2``, whose ``width_mult`` is ``width``: the last 1x1 convolution grows with it from 1
 on and never shrinks. timm's ``mobilenetv2_100`` has other names for the same network.
+
+The authors' TF-slim code and `keras.applications.MobileNetV2` pad as TensorFlow does and have
+another epsilon, which ``follow="keras"`` takes: with the weights of one and the padding of the
+other, every stride would be off by a pixel.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from workbench import checks
 from workbench.cnn.blocks import Classifier, Conv, Dropout, GlobalPool, InvertedResidual
-from workbench.cnn.preprocessing import IMAGENET
+from workbench.cnn.preprocessing import IMAGENET, Preprocessing
 from workbench.cnn.spec import ZOO, Architecture, Conventions, Origin, Rows, make_divisible
+from workbench.errors import ArgumentError
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,16 @@ STAGES = (
     Stage(6, 160, 3, 2),
     Stage(6, 320, 1, 1),
 )
+CONVENTIONS = {
+    "torchvision": Conventions(activation="relu6"),
+    "keras": Conventions(epsilon=1e-3, momentum=0.999, padding="same", activation="relu6"),
+}
+SOURCES = {
+    "torchvision": "torchvision mobilenet_v2",
+    "keras": "keras.applications.MobileNetV2",
+}
+SYMMETRIC = (0.5, 0.5, 0.5)  # values from -1 to 1
+PREPROCESSING = {"torchvision": IMAGENET, "keras": Preprocessing(mean=SYMMETRIC, std=SYMMETRIC)}
 HEAD: Rows = (
     ("avgpool", GlobalPool()),
     ("classifier.0", Dropout(0.2)),
@@ -85,13 +101,34 @@ def _timm() -> Origin:
     return Origin("timm", tuple(rules), replace(IMAGENET, interpolation="bicubic"))
 
 
+KERAS_NAMES = (
+    (r"^Conv1$", "features.0"),
+    (r"^bn_Conv1$", "features.0.norm"),
+    (r"^Conv_1$", "features.18"),
+    (r"^Conv_1_bn$", "features.18.norm"),
+    (r"^predictions$", "classifier.1"),
+    (r"^expanded_conv_", "features.1."),
+    # Blocks are numbered from 0, which has no number, and ours from 1, behind the stem.
+    *((rf"^block_{number}_", f"features.{number + 1}.") for number in range(1, 17)),
+    (r"_BN$", ".norm"),
+)
+
+
 @ZOO.register("mobilenet_v2")
-def mobilenet_v2(*, width: float = 1.0) -> Architecture:
+def mobilenet_v2(
+    *, width: float = 1.0, follow: Literal["torchvision", "keras"] = "torchvision"
+) -> Architecture:
     """Return the table.
 
     Args:
         width: By which all channels are multiplied; the results are rounded to multiples of 8.
+        follow: Whose padding, batch norm and names.
+
+    Raises:
+        ArgumentError: ``width`` is not positive, or ``follow`` another name.
     """
+    if follow not in CONVENTIONS:
+        raise ArgumentError("follow", f"be one of {', '.join(CONVENTIONS)}", follow)
     width = checks.real("width", width, 0, 100, open_low=True)
     inputs = make_divisible(32 * width)
     blocks: list[Conv | InvertedResidual] = [Conv(inputs, 3, stride=2)]
@@ -106,8 +143,9 @@ def mobilenet_v2(*, width: float = 1.0) -> Architecture:
         "mobilenet_v2",
         tuple((f"features.{number}", block) for number, block in enumerate(blocks)),
         HEAD,
-        "Sandler et al. 2018; torchvision mobilenet_v2",
-        Conventions(activation="relu6"),
-        names=NAMES,
-        others=(_timm(),),
+        f"Sandler et al. 2018; {SOURCES[follow]}",
+        CONVENTIONS[follow],
+        preprocessing=PREPROCESSING[follow],
+        names=KERAS_NAMES if follow == "keras" else NAMES,
+        others=() if follow == "keras" else (_timm(),),
     )
