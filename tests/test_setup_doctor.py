@@ -6,6 +6,7 @@ import sys
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import Any
 
 import pytest
 
@@ -89,24 +90,83 @@ def test_a_broken_tensorflow_is_a_trouble_with_its_own_words(
     assert finding.value == "ImportError: libfoo.so is missing"
 
 
+CARD = {
+    "name": "A card",
+    "compute_capability": "8.6",
+    "bfloat16": True,
+    "memory": 10 * 2**30,
+    "xla": "",
+}
+OLD_CARD = CARD | {"compute_capability": "7.5", "bfloat16": False, "xla": "no libdevice."}
+
+
 @pytest.mark.parametrize(
     ("backend", "gpus", "states", "words"),
     [
         ("tensorflow", [], ["fine", "fine"], "none seen"),
-        ("tensorflow", ["A card"], ["fine", "fine"], "A card"),
+        (
+            "tensorflow",
+            [CARD],
+            ["fine", "fine"],
+            "A card, 10.0 GiB for TensorFlow, compute capability 8.6, bfloat16, XLA",
+        ),
+        ("tensorflow", [CARD, OLD_CARD], ["fine", "note", "fine"], "7.5, no bfloat16, no XLA"),
+        ("tensorflow", [OLD_CARD], ["note", "fine"], "XLA says: no libdevice."),
         ("jax", [], ["fine", "trouble"], "KERAS_BACKEND=tensorflow"),
     ],
 )
 def test_devices_and_backend_are_told(
-    monkeypatch: pytest.MonkeyPatch, backend: str, gpus: list[str], states: list[str], words: str
+    monkeypatch: pytest.MonkeyPatch,
+    backend: str,
+    gpus: list[dict[str, Any]],
+    states: list[str],
+    words: str,
 ) -> None:
-    answer = f"chatter\n{json.dumps({'backend': backend, 'gpus': gpus})}\n"
+    answer = f"chatter\n{json.dumps({'backend': backend, 'cuda': True, 'gpus': gpus})}\n"
+    monkeypatch.setattr(doctor, "_has_driver", lambda: False)
     monkeypatch.setattr(
         doctor.subprocess, "run", lambda *_, **__: CompletedProcess([], 0, answer, "")
     )
     findings = list(doctor._backend())
     assert [finding.state for finding in findings] == states
     assert any(words in finding.value + finding.remedy for finding in findings)
+
+
+@pytest.mark.parametrize(
+    ("driver", "cuda", "state", "words"),
+    [
+        (False, True, "fine", "no driver of NVIDIA's here"),
+        (False, False, "fine", "no driver of NVIDIA's here"),
+        (True, False, "note", "built without CUDA"),
+        (True, True, "note", "CUDA's libraries are missing"),
+    ],
+)
+def test_why_there_is_no_gpu_is_told_plainly(
+    monkeypatch: pytest.MonkeyPatch, driver: bool, cuda: bool, state: str, words: str
+) -> None:
+    monkeypatch.setattr(doctor, "_has_driver", lambda: driver)
+    finding = doctor._no_gpu(cuda)
+    assert (finding.state, words in finding.value) == (state, True)
+    assert ("workbench[gpu]" in finding.remedy) is driver
+
+
+@pytest.mark.parametrize(
+    ("program", "code", "says", "there"),
+    [
+        (None, 0, "", False),
+        ("nvidia-smi", 0, "GPU 0: A card (UUID: GPU-1)", True),
+        ("nvidia-smi", 0, "No devices were found", False),
+        ("nvidia-smi", 9, "couldn't communicate with the NVIDIA driver", False),
+    ],
+)
+def test_a_driver_counts_if_it_sees_a_card(
+    monkeypatch: pytest.MonkeyPatch, program: str | None, code: int, says: str, there: bool
+) -> None:
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: program)
+    monkeypatch.setattr(
+        doctor.subprocess, "run", lambda *_, **__: CompletedProcess([], code, says, "")
+    )
+    assert doctor._has_driver() is there
 
 
 @pytest.mark.parametrize(

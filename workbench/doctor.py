@@ -16,19 +16,21 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from workbench.errors import WorkbenchError
 
 _BACKEND_QUESTION = """
 import json, keras, tensorflow
-print(json.dumps({
+answer = {
     "backend": keras.backend.backend(),
-    "gpus": [
-        tensorflow.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
-        for gpu in tensorflow.config.list_physical_devices("GPU")
-    ],
-}))
+    "cuda": tensorflow.test.is_built_with_cuda(),
+    "gpus": [],
+}
+if answer["backend"] == "tensorflow":
+    from workbench.network.device import survey
+    answer["gpus"] = survey()
+print(json.dumps(answer))
 """
 
 
@@ -157,7 +159,7 @@ def _backend() -> Iterator[Finding]:
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_FORCE_GPU_ALLOW_GROWTH": "true"},
         check=False,
     )
     if asked.returncode:
@@ -166,13 +168,55 @@ def _backend() -> Iterator[Finding]:
         yield Finding("Devices", "TensorFlow", "trouble", reason, remedy)
         return
     answer = json.loads(asked.stdout.strip().splitlines()[-1])
-    gpus = ", ".join(answer["gpus"]) or "none seen by TensorFlow; everything runs on the CPU"
-    yield Finding("Devices", "GPU", "fine", gpus)
+    yield from map(_gpu, range(len(answer["gpus"])), answer["gpus"])
+    if not answer["gpus"]:
+        yield _no_gpu(answer["cuda"])
     if answer["backend"] == "tensorflow":
         yield Finding("Devices", "Keras backend", "fine", "tensorflow")
     else:
         remedy = "Set the environment variable KERAS_BACKEND=tensorflow."
         yield Finding("Devices", "Keras backend", "trouble", answer["backend"], remedy)
+
+
+def _gpu(number: int, gpu: dict[str, Any]) -> Finding:
+    parts = [gpu["name"]]
+    if gpu["memory"]:
+        parts.append(f"{gpu['memory'] / 2**30:.1f} GiB for TensorFlow")
+    if gpu["compute_capability"]:
+        parts.append(f"compute capability {gpu['compute_capability']}")
+    parts.append("bfloat16" if gpu["bfloat16"] else "no bfloat16")
+    parts.append("no XLA" if gpu["xla"] else "XLA")
+    remedy = ""
+    if gpu["xla"]:
+        remedy = (
+            f"XLA says: {gpu['xla']} python -m pip install 'workbench[gpu]' brings all of CUDA."
+        )
+    state: Literal["fine", "note"] = "note" if gpu["xla"] else "fine"
+    return Finding("Devices", f"GPU {number}", state, ", ".join(parts), remedy)
+
+
+def _no_gpu(cuda: bool) -> Finding:
+    """Say why TensorFlow sees no GPU; that is a trouble only to who thought there was one."""
+    none, cpu = "none seen by TensorFlow", "everything runs on the CPU"
+    install = "On Linux: python -m pip install 'workbench[gpu]'"
+    if not _has_driver():
+        return Finding("Devices", "GPU", "fine", f"{none} (no driver of NVIDIA's here); {cpu}")
+    if not cuda:
+        why = f"{none}, which is built without CUDA; {cpu}"
+        return Finding("Devices", "GPU", "note", why, install)
+    why = f"{none}, though NVIDIA's driver sees one: CUDA's libraries are missing or do not fit it"
+    return Finding("Devices", "GPU", "note", f"{why}; {cpu}", install)
+
+
+def _has_driver() -> bool:
+    """Return whether NVIDIA's driver is at work, with a card that it sees."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return False
+    asked = subprocess.run(
+        [program, "-L"], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+    )
+    return asked.returncode == 0 and "GPU" in asked.stdout
 
 
 def _kernels() -> Iterator[Finding]:

@@ -4,6 +4,12 @@ The loss of a member is that of the network with the member's weights, as it sta
 way), or after a few epochs of training (the way of the textbook's GA-BP). In the second case
 the training only measures: the member keeps the weights it had, and so does the model in the
 end, to be trained from there. Or it is Lamarckian: the member becomes what its training made of it.
+
+Only trainable weights evolve. Batch norm is evaluated as in prediction, by the moving statistics
+that the model has: 0 and 1 in a network from nothing, where its scale and offset are then weights
+like others. (Statistics of the batch were rejected: what a member is worth would depend on the rows
+beside a row, and the network would still lack statistics to predict with.) And what frozen layers
+make of the data is computed once for all members, so that to evolve a head costs only the head.
 """
 
 from __future__ import annotations
@@ -19,7 +25,9 @@ from workbench import checks
 from workbench.checks import Seed
 from workbench.errors import ArgumentError
 from workbench.evolve.search import minimize
+from workbench.network.device import Device, on
 from workbench.network.metrics import measured
+from workbench.network.objective import network_of
 from workbench.network.population import PopulationLoss, population_loss
 from workbench.network.redraw import redrawn_weights
 from workbench.network.units import hidden_units
@@ -49,6 +57,7 @@ def evolve_weights(
     metrics: Sequence[str] = (),
     validation: tuple[ArrayLike, ArrayLike] | None = None,
     seed: Seed = None,
+    device: str | Device = "auto",
     progress: bool = True,
     **options: Any,
 ) -> OptimizeResult:
@@ -57,8 +66,11 @@ def evolve_weights(
     Args:
         model: Any Keras model from one array to rows of outputs. Its trainable weights become
             the best member; while the call runs, and if it fails, they are as before.
-        X: Inputs ``(samples, inputs)``, scaled as the model expects them.
-        y: Targets ``(samples, outputs)``, or ``(samples,)`` for one output.
+        X: Inputs ``(samples, inputs)``, or images ``(samples, rows, columns, channels)``, scaled
+            as the model expects them.
+        y: Targets ``(samples, outputs)``, or ``(samples,)`` for one output. A classifier with
+            several outputs may be given the numbers of the classes, integers ``(samples,)`` from
+            0; its outputs are then compared with 1 for the class and 0 for all others.
         method: Registered name of the search method.
         loss: ``"mse"``, ``"sse"``, ``"mae"``, ``"sae"`` or ``"crossentropy"``. With
             ``train_epochs`` it is also what the training minimises, if that can.
@@ -78,6 +90,7 @@ def evolve_weights(
         metrics: What to tell of the result: ``"accuracy"`` and names of losses.
         validation: A pair (X, y) to tell the metrics of as well, as ``"val_accuracy"`` and so on.
         seed: Generator, or seed for one.
+        device: Where the members are evaluated and trained, as for `workbench.train`.
         progress: Show a bar when it takes longer than a second.
         **options: What else `minimize` takes: ``evaluations``, ``target``, ``initial`` and so
             on, and the options of the method.
@@ -97,15 +110,24 @@ def evolve_weights(
         raise ArgumentError("draw", 'be "uniform" or "restart"', draw)
     if train_epochs and batch_size is not None:
         raise ArgumentError("batch_size", "be None where members are trained", batch_size)
+    place = network_of(model).device(device)
+    y = _targets("y", model, y)
     keeps = method == "memetic" if lamarckian is None else lamarckian
     if checks.integer("train_epochs", train_epochs, minimum=0):
         objective = trained_loss(
-            model, X, y, loss, method=train_fn, epochs=train_epochs, lamarckian=keeps
+            model,
+            X,
+            y,
+            loss,
+            method=train_fn,
+            epochs=train_epochs,
+            lamarckian=keeps,
+            device=place,
         )
     elif keeps:
         raise ArgumentError("train_epochs", "be positive where members learn", train_epochs)
     else:
-        objective = population_loss(model, X, y, loss, batch_size=batch_size)
+        objective = population_loss(model, X, y, loss, batch_size=batch_size, device=place)
     if method == "memetic":
         options = {"units": hidden_units(model), **options}
     if draw == "restart":
@@ -122,14 +144,32 @@ def evolve_weights(
         **options,
     )
     if batch_size is not None:
-        _measured_on_all(result, population_loss(model, X, y, loss))
+        _measured_on_all(result, population_loss(model, X, y, loss, device=place))
     vector_to_weights(model, result.x)
-    told = measured(model, X, y, metrics)
-    if validation is not None:
-        held = measured(model, *validation, metrics)
-        told |= {f"val_{name}": value for name, value in held.items()}
+    with on(place):
+        told = measured(model, X, y, metrics)
+        if validation is not None:
+            held_X, held_y = validation
+            held = measured(model, held_X, _targets("validation", model, held_y), metrics)
+            told |= {f"val_{name}": value for name, value in held.items()}
     result.update(metrics=told)
     return result
+
+
+def _targets(argument: str, model: keras.Model, y: ArrayLike) -> ArrayLike:
+    """Return targets (samples, outputs) where numbers of classes came, else what came."""
+    numbers, outputs = np.asarray(y), model.output_shape[-1]
+    if numbers.ndim != 1 or numbers.dtype.kind not in "iu" or outputs == 1 or not numbers.size:
+        return y
+    least, most = int(numbers.min()), int(numbers.max())
+    if least < 0 or most >= outputs:
+        raise ArgumentError(
+            argument,
+            f"be numbers of classes from 0 to {outputs - 1}, as the model has {outputs} outputs",
+            f"integers from {least} to {most}",
+            "numpy.unique(y, return_inverse=True)[1] numbers any labels from 0.",
+        )
+    return np.eye(outputs)[numbers]
 
 
 def _measured_on_all(result: OptimizeResult, loss: PopulationLoss) -> None:

@@ -35,6 +35,8 @@ from workbench.extremum.surface import Surface, checked_inputs, surface_of
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
 
+    from workbench.network.device import Device
+
 Floats = NDArray[np.float64]
 
 _SIGNS = {"min": 1.0, "max": -1.0}
@@ -55,6 +57,7 @@ def find_extremum(
     population: int = 50,
     generations: int = 100,
     seed: Seed = None,
+    device: str | Device = "auto",
     progress: bool = True,
     **options: Any,
 ) -> OptimizeResult:
@@ -82,6 +85,7 @@ def find_extremum(
         population: Members of a generation of the search.
         generations: Generations of the search.
         seed: Generator, or seed for one.
+        device: Where a network is evaluated, as for `workbench.train`.
         progress: Show a bar when the search takes longer than a second.
         **options: What else `workbench.minimize` takes, and options of the method. A ``target``
             is a value of the surface. The search only minimises and sees only inputs that are
@@ -120,7 +124,7 @@ def find_extremum(
     wanted = checks.integer("optima", optima)
     apart = checks.real("apart", apart, 0, open_low=True)
     box = box_of(bounds, checked_inputs(model))
-    surface = surface_of(model, output, box.low)
+    surface = surface_of(model, output, box.low, device)
     support = support_of(surface, X, box)
     sign = _SIGNS[kind]
     if seed is None:

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench import checks
 from workbench.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from workbench.network.device import Device
 
 Floats = NDArray[np.float64]
 Slope = Callable[[Floats], tuple[float, Floats]]
@@ -88,25 +91,31 @@ def checked_inputs(model: Any) -> int | None:
     return getattr(model, "n_features_in_", None)
 
 
-def surface_of(model: Any, output: int | None, probe: Floats) -> Surface:
+def surface_of(
+    model: Any, output: int | None, probe: Floats, device: str | Device = "auto"
+) -> Surface:
     """Return one output of a checked model as a surface.
 
     Args:
         model: What `checked_inputs` has let pass.
         output: Column of the output; None if there is only one.
         probe: A row of inputs ``(inputs,)`` that is legal.
+        device: Where a network is evaluated; see `workbench.network.device`.
 
     Raises:
-        ArgumentError: ``output`` is none of its outputs, or these are no numbers.
+        ArgumentError: ``output`` is none of its outputs, these are no numbers, there is no such
+            device, or one is named and the model is no network.
     """
     if _is_network(model):
-        return _network_surface(model, output)
+        return _network_surface(model, output, device=device)
     learned = ("model_", "input_scaler_", "target_scaler_")
     if all(hasattr(model, name) for name in learned) and _is_network(model.model_):
         names = getattr(model, "feature_names_in_", None)
         return _network_surface(
-            model.model_, output, model.input_scaler_, model.target_scaler_, names
+            model.model_, output, model.input_scaler_, model.target_scaler_, names, device
         )
+    if device != "auto":
+        raise ArgumentError("device", 'be "auto" for a model that is no network', device)
     return _predicted_surface(model, output, probe)
 
 
@@ -131,18 +140,24 @@ def _network_surface(
     inner: Scale | None = None,
     outer: Scale | None = None,
     names: Any = None,
+    device: str | Device = "auto",
 ) -> Surface:
     from workbench.network import backend
+    from workbench.network.device import on
     from workbench.network.objective import frozen_values, network_of
     from workbench.network.predict import Predictor
 
-    network, predictor = network_of(model), Predictor(model)
+    network = network_of(model)
+    place = network.device(device)
+    predictor = Predictor(model, place)
     column = _column(output, network.outputs)
     gain_in, gain_out = _gain(inner, forwards=True), _gain(outer, forwards=False)[column]
-    weights = [backend.tensor(variable.value) for variable in model.trainable_variables]
-    frozen, dtype = frozen_values(model), network.layout.dtype
-    chosen = backend.tensor(np.eye(network.outputs)[column], dtype)
-    compiled = backend.cached((network.key, "slope"), lambda: _compiled(network))
+    dtype = network.layout.dtype
+    with on(place):
+        weights = [backend.tensor(variable.value) for variable in model.trainable_variables]
+        frozen = frozen_values(model)
+        chosen = backend.tensor(np.eye(network.outputs)[column], dtype)
+        compiled = backend.cached((network.key, "slope"), lambda: _compiled(network))
 
     def values(rows: Floats) -> Floats:
         outputs = predictor(rows if inner is None else inner.scaled(rows)).astype(np.float64)
@@ -151,7 +166,8 @@ def _network_surface(
 
     def slope(row: Floats) -> tuple[float, Floats]:
         rows = row[None] if inner is None else inner.scaled(row[None])
-        outputs, gradient = compiled(weights, frozen, backend.tensor(rows, dtype), chosen)
+        with on(place):
+            outputs, gradient = compiled(weights, frozen, backend.tensor(rows, dtype), chosen)
         outputs = outputs.numpy().astype(np.float64)
         outputs = outputs if outer is None else outer.unscaled(outputs)
         return float(outputs[0, column]), gradient.numpy()[0].astype(float) * gain_in * gain_out

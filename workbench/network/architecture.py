@@ -70,18 +70,23 @@ def _key_of(model: keras.Model) -> Hashable:
     Keras's own layers, and those of this package, say everything in their configuration; so do
     the activations that this package has registered with Keras. Code from elsewhere (a lambda, a
     layer defined in a notebook) may differ under one name: a model with such a part stands for
-    itself, so its key is its identity.
+    itself, so its key is its identity, and which of its weights are trained.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Keras warns of every lambda it serialises
             config = model.get_config()
     except NotImplementedError:
-        return id(model)
+        return _identity(model)
     if not all(map(_says_all, _parts(config))):
-        return id(model)
+        return _identity(model)
     nameless = _without_names(config, {}, named=False)
     return type(model).__name__, json.dumps(nameless, sort_keys=True, default=repr)
+
+
+def _identity(model: keras.Model) -> Hashable:
+    trained = {id(variable) for variable in model.trainable_variables}
+    return id(model), tuple(id(variable) in trained for variable in model.variables)
 
 
 def _parts(config: object) -> Iterator[dict[str, Any]]:

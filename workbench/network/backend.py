@@ -1,7 +1,8 @@
 """The one seam to the Keras backend: compile, differentiate, map, solve, and cache.
 
-Everything above speaks `keras.ops` and the handful of functions here; no other file imports
-TensorFlow.
+Everything above speaks `keras.ops` and the handful of functions here. The few other files
+that import TensorFlow are named in ``tests/test_floors.py``; one is `device`, which asks about
+machines.
 
 What compiles how was measured on a CPU of 2 cores, with 1500 rows and float64. XLA fuses the
 many small operations of a BP network (Jacobian of 2-5-1: 0.2 ms against 0.8 ms), yet it makes
@@ -16,13 +17,15 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeAlias
 
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.framework.config import is_op_determinism_enabled
 
 from workbench.errors import WorkbenchError
 
@@ -43,10 +46,49 @@ _CACHE_SIZE = 128
 _cache: OrderedDict[Hashable, Any] = OrderedDict()
 _lock = threading.RLock()
 _within_xla: ContextVar[bool] = ContextVar("within_xla", default=False)
+_place: ContextVar[str | None] = ContextVar("place", default=None)
+
+
+def let_memory_grow() -> bool:
+    """Let TensorFlow take the memory of GPUs as it needs it, and say whether it will.
+
+    It can be told so only before it starts, which the first operation makes it do; and only for
+    all GPUs alike.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    try:
+        for gpu in gpus:
+            tf.config.experimental.set_memory_growth(gpu, True)
+    except (RuntimeError, ValueError):  # it has started; the memory was divided by hand
+        return False
+    return True
+
+
+let_memory_grow()
+
+
+@contextmanager
+def on(name: str) -> Iterator[None]:
+    """Compute on the device that TensorFlow calls so, within this thread; see `device.on`."""
+    token = _place.set(name)
+    try:
+        with tf.device(name):
+            yield
+    finally:
+        _place.reset(token)
+
+
+def place() -> str | None:
+    """Return the name that the innermost `on` has in this thread, None outside of any."""
+    return _place.get()
 
 
 def cached(key: Hashable, make: Callable[[], Any]) -> Any:
-    """Return what ``make`` gave for ``key`` the first time; the least used entries go first."""
+    """Return what ``make`` gave for ``key`` the first time; the least used entries go first.
+
+    A program is compiled for a device, and for one way to compute; see `device.deterministic`.
+    """
+    key = (_place.get(), is_op_determinism_enabled(), key)
     with _lock:
         if key not in _cache:
             _cache[key] = make()
@@ -186,7 +228,10 @@ def tensor(value: Any, dtype: str | None = None) -> Tensor:
     """Put an array, or the present value of a variable, onto the device."""
     if isinstance(value, np.ndarray):
         return tf.constant(value, dtype=dtype)  # 20 µs sooner than convert_to_tensor
-    return tf.convert_to_tensor(value, dtype=dtype)
+    found, place = tf.convert_to_tensor(value, dtype=dtype), _place.get()
+    if place is None or not tf.executing_eagerly() or found.device.endswith(place[1:]):
+        return found
+    return tf.identity(found)  # the value of a variable comes where the variable is
 
 
 def assign(variables: Sequence[keras.Variable], arrays: Sequence[np.ndarray]) -> None:

@@ -117,6 +117,10 @@ def dense_model(
     """
     import keras
 
+    # It tells TensorFlow how to take a GPU's memory, which can be told only before the first
+    # weight is made.
+    from workbench.network import backend as backend
+
     settings = {"dtype": dtype, "kernel_initializer": initializer, "bias_initializer": initializer}
     reached = [keras.Input((plan.sizes[0],), dtype=dtype, name="inputs")]
     for number, neurons in enumerate(plan.sizes[1:], start=1):

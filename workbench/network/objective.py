@@ -26,6 +26,7 @@ from workbench.network import backend
 from workbench.network.architecture import architecture_key
 from workbench.network.backend import Tensor
 from workbench.network.dense_chain import Chain, dense_chain
+from workbench.network.device import FEW_WEIGHTS, Device, on, resolve
 from workbench.network.performance import Performance
 from workbench.network.weights import Layout, layout_of, weights_to_vector
 
@@ -72,6 +73,12 @@ class Network:
     outputs: int
     compile: Callable[[Callable[..., Any]], Callable[..., Any]]
     chain: Chain | None = None
+
+    def device(self, asked: str | Device) -> Device:
+        """Return the device that an argument means for this network; see `network.device`."""
+        rows = len(self.model.input_shape) == 2
+        few = rows and self.layout.size < FEW_WEIGHTS
+        return resolve(asked, small=few or self.layout.dtype == "float64")
 
     def call(self, arrays: list[Tensor], frozen: list[Tensor], X: Tensor) -> Tensor:
         """Return the outputs ``(rows, outputs)`` from the weights as arrays, Keras's way."""
@@ -139,16 +146,19 @@ def blocks_of(
     X: NDArray[np.floating],
     y: NDArray[np.floating],
     sample_weight: NDArray[np.floating] | None = None,
+    *,
+    entries: int | None = None,
 ) -> Blocks:
-    """Put checked data onto the device in blocks whose Jacobian stays small.
+    """Put checked data onto the device in blocks for which nothing that is computed grows large.
 
     Args:
         network: What they are for.
         X: Inputs ``(samples, ...)``.
         y: Targets ``(samples, outputs)``.
         sample_weight: Weights ``(samples, 1)`` or ``(samples, outputs)``; None for ones.
+        entries: Numbers of a sample in what is computed; None for those of its Jacobian.
     """
-    limit = max(1, _BLOCK_ENTRIES // (network.layout.size * network.outputs))
+    limit = max(1, _BLOCK_ENTRIES // (entries or network.layout.size * network.outputs))
     count = -(-len(X) // limit)
     # Rounded up within the limit: one program then serves data of nearly the same size.
     height = min(rounded_height(-(-len(X) // count), parts=64), limit)
@@ -324,15 +334,16 @@ def jacobian(model: keras.Model, X: ArrayLike) -> NDArray[np.floating]:
     """
     network = network_of(model)
     X = checks.samples("X", X, tuple(model.input_shape[1:]), "the model's input")
-    compiled = backend.cached(
-        (network.key, "jacobian", X.shape),
-        lambda: network.compile(lambda *arguments: jacobian_of_block(network, *arguments)),
-    )
     dtype = network.layout.dtype
-    rows = compiled(
-        backend.tensor(weights_to_vector(model), dtype),
-        frozen_values(model),
-        backend.tensor(X, dtype),
-        backend.tensor(np.ones((len(X), 1)), dtype),
-    )
+    with on(network.device("auto")):
+        compiled = backend.cached(
+            (network.key, "jacobian", X.shape),
+            lambda: network.compile(lambda *arguments: jacobian_of_block(network, *arguments)),
+        )
+        rows = compiled(
+            backend.tensor(weights_to_vector(model), dtype),
+            frozen_values(model),
+            backend.tensor(X, dtype),
+            backend.tensor(np.ones((len(X), 1)), dtype),
+        )
     return rows.numpy().reshape(len(X), network.outputs, network.layout.size)

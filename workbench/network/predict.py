@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from workbench import checks
 from workbench.network import backend
+from workbench.network.device import Device, on
 from workbench.network.objective import Network, frozen_values, network_of
 
 if TYPE_CHECKING:
@@ -30,15 +31,18 @@ class Predictor:
 
     Args:
         model: Any Keras model from one array to rows of outputs.
+        device: Where to compute; ``"auto"`` is what suits the network, see
+            `workbench.network.device`.
 
     Raises:
-        ArgumentError: It is no such model.
+        ArgumentError: It is no such model, or there is no such device.
         ModelError: It has no trainable weights.
     """
 
-    def __init__(self, model: keras.Model):
+    def __init__(self, model: keras.Model, device: str | Device = "auto"):
         self._model = model
         self._network = network_of(model)
+        self._device = self._network.device(device)
         self._variables = list(model.trainable_variables)
         self._shape = tuple(model.input_shape[1:])
 
@@ -54,10 +58,11 @@ class Predictor:
         """
         rows = checks.samples("X", X, self._shape, "the model's input")
         rows = rows.astype(self._network.layout.dtype, copy=False)
-        arrays = [backend.tensor(variable.value) for variable in self._variables]
-        frozen = frozen_values(self._model)
         pieces = [rows[begin : begin + _MOST] for begin in range(0, len(rows), _MOST)]
-        outputs = [self._outputs(arrays, frozen, piece) for piece in pieces]
+        with on(self._device):
+            arrays = [backend.tensor(variable.value) for variable in self._variables]
+            frozen = frozen_values(self._model)
+            outputs = [self._outputs(arrays, frozen, piece) for piece in pieces]
         return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
 
     def _outputs(self, arrays, frozen, rows):

@@ -18,12 +18,14 @@ from numpy.typing import ArrayLike, NDArray
 from workbench import checks
 from workbench.network import backend
 from workbench.network.backend import Tensor
+from workbench.network.device import Device, on
 from workbench.network.objective import blocks_of, frozen_values, network_of, samples_for
 from workbench.network.performance import PERFORMANCE_FUNCTIONS
 from workbench.network.population import population_loss
 from workbench.training.arguments import configured, performance_for
 from workbench.training.loop import TRAINING_FUNCTIONS, Limits, Rows, Setting, Training
 from workbench.training.run import cores
+from workbench.training.trainer import train as train  # with which all methods are registered
 
 if TYPE_CHECKING:
     import keras
@@ -53,6 +55,7 @@ def population_trainer(
     *,
     epochs: int = 20,
     loss: str = "mse",
+    device: str | Device = "auto",
     **options: float | str,
 ) -> Callable[[NDArray[np.float64]], Trained]:
     """Return the function that trains every member for some epochs.
@@ -64,6 +67,7 @@ def population_trainer(
         method: Registered name of the training function.
         epochs: Epochs for each member.
         loss: The performance to minimise.
+        device: Where to train them, as for `train`.
         **options: Parameters of the method.
 
     Returns:
@@ -75,17 +79,20 @@ def population_trainer(
         UnknownNameError: There is no such method or option.
     """
     network = network_of(model)
+    place = network.device(device)
     training = Training(network, configured(method, options), performance_for(method, loss))
-    data = Rows(blocks_of(network, *samples_for(model, X, y)), None, None)
     limits = Limits(checks.integer("epochs", epochs), 0.0, training.method.min_grad, 1)
-    setting = training.setting(frozen_values(model), data, 0.0, limits)
-    compiled = training.compiled("each", partial(_each, training), data)
+    with on(place):
+        data = Rows(blocks_of(network, *samples_for(model, X, y)), None, None)
+        setting = training.setting(frozen_values(model), data, 0.0, limits)
+        compiled = training.compiled("each", partial(_each, training), data)
 
     def some(members: NDArray[np.float64]) -> Trained:
         slots = np.zeros((_SLOTS, network.layout.size))
         slots[: len(members)] = members
         count = np.int32(len(members))
-        ended = compiled(backend.tensor(slots, network.layout.dtype), count, setting)
+        with on(place):  # in each thread, for it holds in one only
+            ended = compiled(backend.tensor(slots, network.layout.dtype), count, setting)
         return Trained(*(np.asarray(part[: len(members)], float) for part in ended))
 
     def every(members: NDArray[np.float64]) -> Trained:
@@ -107,6 +114,7 @@ def trained_loss(
     method: str = "trainlm",
     epochs: int = 20,
     lamarckian: bool = False,
+    device: str | Device = "auto",
     **options: Any,
 ) -> Callable[[NDArray[np.float64]], Any]:
     """Return the function from weight vectors to their losses after some epochs of training.
@@ -118,8 +126,10 @@ def trained_loss(
     """
     squares = TRAINING_FUNCTIONS[method].squares_only and not PERFORMANCE_FUNCTIONS[loss].squares
     minimised = "mse" if squares else loss
-    train_all = population_trainer(model, X, y, method, epochs=epochs, loss=minimised, **options)
-    measure = population_loss(model, X, y, loss)
+    train_all = population_trainer(
+        model, X, y, method, epochs=epochs, loss=minimised, device=device, **options
+    )
+    measure = population_loss(model, X, y, loss, device=device)
 
     def losses(members: NDArray[np.float64]) -> Any:
         trained = train_all(members).members

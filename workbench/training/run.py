@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.network import backend
+from workbench.network.device import Device, on
 from workbench.training.loop import CAPACITY, REASONS, Setting, State, Training
 from workbench.training.panel import panel_or_bar
 from workbench.training.record import TrainingRecord
@@ -40,8 +41,10 @@ class Run:
         setting: Setting,
         vector: NDArray[np.floating],
         deadline: float,
+        device: Device,
     ):
         self.training, self.setting, self.deadline = training, setting, deadline
+        self.device = device
         self.started, self.seconds = clock.perf_counter(), 0.0
         # What stays if Ctrl-C comes before the first spell ends.
         nothing = np.full((1, 5 + len(training.method.traces)), np.nan)
@@ -55,6 +58,10 @@ class Run:
             bar: Shown how far it is; see `panel_or_bar`.
             asked_to_stop: Asked before each spell but the first.
         """
+        with on(self.device):  # here, for it holds within one thread only
+            self._run(bar, asked_to_stop)
+
+    def _run(self, bar: Any, asked_to_stop: Callable[[], bool]) -> None:
         training = self.training
         rows = self.setting.rows
         advance = training.compiled("advance", training.advance, rows)

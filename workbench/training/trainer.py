@@ -13,6 +13,7 @@ from workbench import checks
 from workbench import progress as progress_bar
 from workbench.checks import Seed
 from workbench.errors import ArgumentError
+from workbench.network.device import Device, on
 from workbench.network.objective import blocks_of, frozen_values, network_of, samples_for
 from workbench.network.redraw import redrawn_weights
 from workbench.network.weights import vector_to_weights, weights_to_vector
@@ -61,6 +62,7 @@ def train(
     restarts: int = 1,
     weights: ArrayLike | None = None,
     seed: Seed = None,
+    device: str | Device = "auto",
     progress: bool = True,
     **options: float | str,
 ) -> TrainingRecord:
@@ -93,6 +95,10 @@ def train(
         weights: Train from each of these weights ``(members, weights)`` instead, in the order
             of `workbench.network.weights_to_vector`, and keep the best.
         seed: Generator, or seed for one, of the validation rows and the restarts.
+        device: Where to train: ``"cpu"``, ``"gpu"``, ``"gpu:1"`` and so on. ``"auto"`` is the
+            first GPU, if there is one, for networks of float32 that take images or have 10,000
+            weights or more, and the CPU for all others, which are slower on a GPU; see
+            `workbench.network.device`.
         progress: Show a bar when it takes longer than a second.
         **options: Parameters of the method; of trainlm ``mu``, ``mu_dec``, ``mu_inc`` and
             ``mu_max``.
@@ -120,6 +126,7 @@ def train(
     performance = performance_for(method, loss)
     deadline = started + checks.real("time", time, 0, open_low=True)
     network = network_of(model)
+    place = network.device(device)
     X, y = samples_for(model, X, y)
     weight = checked_weight(sample_weight, y)
     rng = checks.generator(seed)
@@ -127,17 +134,17 @@ def train(
     if held is not None:
         validation = (X[held], y[held])
     weight = None if weight is None else weight[kept]
-    rows = Rows(
-        blocks_of(network, X[kept], y[kept], weight),
-        *(
-            None if pair is None else blocks_of(network, *checked_pair(model, name, pair))
-            for name, pair in (("validation", validation), ("test", test))
-        ),
-    )
+    held_pairs = [
+        None if pair is None else checked_pair(model, name, pair)
+        for name, pair in (("validation", validation), ("test", test))
+    ]
     training = Training(network, function, performance)
-    setting = training.setting(frozen_values(model), rows, regularization, limits)
+    with on(place):
+        blocks = (None if pair is None else blocks_of(network, *pair) for pair in held_pairs)
+        rows = Rows(blocks_of(network, X[kept], y[kept], weight), *blocks)
+        setting = training.setting(frozen_values(model), rows, regularization, limits)
     starts = _starts(model, restarts, weights, rng)
-    runs = [Run(training, setting, vector, deadline) for vector in starts]
+    runs = [Run(training, setting, vector, deadline, place) for vector in starts]
     if len(runs) == 1:
         ends = _ends(limits, time, function)
         runs[0].run(panel_or_bar(ends, limits.epochs, method, "epoch", enabled=progress))
