@@ -1,10 +1,17 @@
 from ._version import __version__ as __version__
+from .classification import train_classifier as train_classifier
 from .cnn import Preprocessing as Preprocessing
 from .cnn import build_cnn as build_cnn
 from .cnn import list_cnns as list_cnns
 from .complexity import profile as profile
+from .compress import export as export
+from .compress import prune_channels as prune_channels
+from .compress import quantize as quantize
+from .data import ImageSet as ImageSet
 from .data import list_datasets as list_datasets
+from .data import list_image_sets as list_image_sets
 from .data import load_dataset as load_dataset
+from .data import load_images as load_images
 from .estimators import BPClassifier as BPClassifier
 from .estimators import BPRegressor as BPRegressor
 from .evolve import evolve_weights as evolve_weights

@@ -1,0 +1,17 @@
+from .aware_training import quantization_aware as quantization_aware
+from .channel_graph import channel_graph as channel_graph
+from .channel_rules import passed as passed
+from .channel_rules import register_channel_rule as register_channel_rule
+from .channel_rules import whole as whole
+from .criteria import CRITERIA as CRITERIA
+from .equalization import equalize as equalize
+from .exports import Export as Export
+from .exports import export as export
+from .extras import MissingPackageError as MissingPackageError
+from .fold import fold_batch_norm as fold_batch_norm
+from .formats import FORMATS as FORMATS
+from .litert_model import LiteRTModel as LiteRTModel
+from .noise import signal_to_noise as signal_to_noise
+from .prune import prune_channels as prune_channels
+from .quantization import Quantized as Quantized
+from .quantization import quantize as quantize
