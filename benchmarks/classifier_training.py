@@ -24,7 +24,7 @@ import numpy as np
 import tensorflow as tf
 
 import workbench
-from workbench.classification import AUGMENTATIONS
+from workbench.classification.augmentation import AUGMENTATIONS, apply
 from workbench.classification.recipe import Recipe
 
 BATCH, EPOCHS = 64, 4
@@ -71,12 +71,7 @@ def plain(model: keras.Model, images: Any, labels: Any, names: tuple[str, ...]) 
 
     def prepared(x: Any, y: Any) -> Any:
         x = tf.cast(x, tf.float32)
-        for layer in layers:
-            if isinstance(layer, keras.layers.MixUp | keras.layers.CutMix):
-                both = layer({"images": x, "labels": y}, training=True)
-                x, y = both["images"], both["labels"]
-            else:
-                x = layer(x, training=True)
+        x, y = apply(layers, x, y)
         return (x / 255 - mean) / std, y
 
     shares = np.eye(int(labels.max()) + 1, dtype=np.float32)[labels]

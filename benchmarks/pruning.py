@@ -4,8 +4,9 @@ A convolution between two others keeps a quarter of its MACs; one that sees the 
 makes the classes, and a depthwise one keep half. Where more than 35 % are left the note says which
 layers could only be halved, and how much of the rest they are. Each smaller network is run on two
 images of 64 pixels (32 for the tiny ones, 299 and 224 where less does not do), and its outputs must
-be finite; MACs are those at the published size. Weights are as initialised, for which channels go
-makes no odds to the counts. It takes about ten minutes on 2 cores:
+be finite; MACs are those at the published size. Weights are as initialised: counts depend on how
+many channels go and not on which, groups of convolutions aside. It takes about ten minutes on 2
+cores:
 
     python benchmarks/pruning.py [name ...]
 """

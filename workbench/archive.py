@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.errors import ArgumentError
 from workbench.files import replace_file
 
 _HEADER = "header"
@@ -54,6 +56,45 @@ def read_archive(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]] |
         return None
     except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path.name}: {error}") from None
+
+
+def prepared_place(path: str | os.PathLike[str]) -> Path:
+    """Return where a checkpoint is to lie, cleared of what processes that were killed left there.
+
+    Raises:
+        ArgumentError: There is no such folder.
+    """
+    place = Path(path)
+    if not place.parent.is_dir():
+        raise ArgumentError("checkpoint", "lie in a folder that is there", str(place))
+    for left in place.parent.glob(f".{place.name}.*.new"):
+        left.unlink(missing_ok=True)
+    return place
+
+
+def refuse_another(
+    path: Path, what: str, theirs: Mapping[str, Any], ours: Mapping[str, Any]
+) -> None:
+    """Raise unless a checkpoint is of what is to go on.
+
+    Args:
+        path: The checkpoint.
+        what: What it is of, ``"search"`` or ``"training"``.
+        theirs: What tells the one in the file from others.
+        ours: Likewise, of the one that is to go on.
+
+    Raises:
+        ArgumentError: They differ; the message names the first difference.
+    """
+    for name in {**ours, **theirs}:
+        if ours.get(name) != theirs.get(name):
+            raise ArgumentError(
+                "checkpoint",
+                f"be a file of this very {what}, or a new one",
+                f"{path.name} with {name} = {theirs.get(name)!r}, where this {what} has "
+                f"{ours.get(name)!r}",
+                f"Choose another file, delete this one, or call the {what} as it was called.",
+            )
 
 
 def _plain(value: Any) -> Any:

@@ -10,14 +10,18 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.archive import read_archive, write_archive
+from workbench.archive import (
+    prepared_place,
+    read_archive,
+    refuse_another,
+    write_archive,
+)
 from workbench.errors import ArgumentError
 
 _FORMAT = "workbench classifier training 1"
@@ -36,12 +40,8 @@ class TrainingCheckpoint:
     """
 
     def __init__(self, path: str | os.PathLike[str], training: Mapping[str, Any]):
-        self.path = Path(path)
+        self.path = prepared_place(path)
         self.training = json.loads(json.dumps(training, default=digest))
-        if not self.path.parent.is_dir():
-            raise ArgumentError("checkpoint", "lie in a folder that is there", str(self.path))
-        for left in self.path.parent.glob(f".{self.path.name}.*.new"):  # of a process killed
-            left.unlink(missing_ok=True)
 
     def read(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]] | None:
         """Return header and arrays of the checkpoint, None if there is none yet.
@@ -62,15 +62,7 @@ class TrainingCheckpoint:
         if ours.get("seed") is None:
             theirs.pop("seed", None)
             ours.pop("seed", None)
-        for name in {**ours, **theirs}:
-            if ours.get(name) != theirs.get(name):
-                raise ArgumentError(
-                    "checkpoint",
-                    "be a file of this very training, or a new one",
-                    f"{self.path.name} with {name} = {theirs.get(name)!r}, where this training "
-                    f"has {ours.get(name)!r}",
-                    "Choose another file, delete this one, or call the training as it was called.",
-                )
+        refuse_another(self.path, "training", theirs, ours)
         return header, arrays
 
     def write(

@@ -19,7 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench import checks
-from workbench.archive import read_archive, write_archive
+from workbench.archive import (
+    prepared_place,
+    read_archive,
+    refuse_another,
+    write_archive,
+)
 from workbench.checks import Seed
 from workbench.errors import ArgumentError
 from workbench.evolve.ledger import Ledger, Memory
@@ -70,13 +75,8 @@ class Checkpoint:
     """
 
     def __init__(self, path: str | os.PathLike[str], every: int, search: dict[str, Any]):
-        self.path, self.every = Path(path), checks.integer("checkpoint_every", every)
+        self.path, self.every = prepared_place(path), checks.integer("checkpoint_every", every)
         self.search = json.loads(json.dumps(search, default=_digest))
-        folder = self.path.parent
-        if not folder.is_dir():
-            raise ArgumentError("checkpoint", "lie in a folder that is there", str(self.path))
-        for left in folder.glob(f".{self.path.name}.*.new"):  # by a process that was killed
-            left.unlink(missing_ok=True)
 
     def read(self, seed: Seed) -> Saved | None:
         """Return the checkpoint, None if there is none yet.
@@ -93,15 +93,7 @@ class Checkpoint:
         theirs, ours = saved.header["search"], self.search
         if isinstance(seed, int | np.integer):
             theirs, ours = theirs | {"seed": saved.header["seed"]}, ours | {"seed": int(seed)}
-        for name in {**ours, **theirs}:
-            if ours.get(name) != theirs.get(name):
-                raise ArgumentError(
-                    "checkpoint",
-                    "be a file of this very search, or a new one",
-                    f"{self.path.name} with {name} = {theirs.get(name)!r}, where this search has "
-                    f"{ours.get(name)!r}",
-                    "Choose another file, delete this one, or call the search as it was called.",
-                )
+        refuse_another(self.path, "search", theirs, ours)
         return saved
 
     def write(self, ledger: Ledger, memory: Memory, rng: np.random.Generator, seed: Seed) -> None:
