@@ -63,7 +63,10 @@ THEMSELVES = (
     ChannelSplit,
     ResizeLike,
 )
-OPERATIONS = ("Add", "Concatenate", "GetItem", "Multiply", "Pad", "Resize", "Split", "TrueDivide")
+OPERATIONS = (
+    *("Add", "Concatenate", "GetItem", "Multiply", "Pad", "Resize", "Split", "Take"),
+    "TrueDivide",
+)
 
 
 def gradient_extent(

@@ -196,6 +196,9 @@ BRANCHED: dict[str, Callable[[Any], Any]] = {
     "split and joined": lambda x: ops.concatenate(
         [layers.DepthwiseConv2D(5, padding="same")(part) for part in ops.split(x, 2, axis=-1)], -1
     ),
+    "picked channels": lambda x: layers.Conv2D(4, 3, padding="same")(
+        ops.take(layers.Conv2D(6, 3, padding="same")(x), [4, 0, 2], axis=-1)
+    ),
 }
 
 

@@ -216,6 +216,13 @@ def linear(step: Step, fields: list[Field]) -> list[Field]:
     return [Field((*fields[0].axes[:-1], *(None,) * (len(step.outputs[0].shape) - rank + 1)))]
 
 
+def taken(step: Step, fields: list[Field]) -> list[Field]:
+    """`keras.ops.take`: of channels all stay where they are; of places nothing is known."""
+    axis = step.operation.axis
+    channels = axis is not None and fields[0].axes[axis] is None
+    return same(step, fields) if channels else lost(step, fields)
+
+
 def joined(step: Step, fields: list[Field]) -> list[Field]:
     """Tensors are put behind each other; along a place in the image there is no field any more."""
     axis = step.operation.axis
