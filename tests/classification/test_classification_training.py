@@ -19,9 +19,11 @@ from workbench.classification import (
     train_classifier,
 )
 from workbench.classification.record import COLUMNS, STOP_MESSAGES
+from workbench.classification.trainer import LeakageWarning
 from workbench.errors import ArgumentError
 
 QUIET: dict[str, Any] = {"progress": False, "seed": 1}
+FEW: dict[str, Any] = {"epochs": 1, **QUIET}
 PLAIN: dict[str, Any] = {
     "optimizer": "sgd",
     "learning_rate": 0.1,
@@ -286,6 +288,30 @@ def test_the_log_is_the_record(tmp_path: Path) -> None:
     record = train_classifier(network(), X, y, validation=0.25, epochs=3, log=file, **QUIET)
     found = pd.read_csv(file, index_col="epoch")
     pd.testing.assert_frame_equal(found, record.frame, check_exact=True, check_index_type=False)
+
+
+def test_validating_on_training_images_is_told() -> None:
+    X, y = images()
+    with pytest.warns(LeakageWarning, match="12 of the 30 validation images are training images"):
+        train_classifier(network(), X[:60], y[:60], validation=(X[48:78], y[48:78]), **FEW)
+
+
+def test_equal_images_stay_on_one_side_of_a_fraction() -> None:
+    X, y = images(48)
+    twice = np.concatenate([X, X])
+    record = train_classifier(network(), twice, np.concatenate([y, y]), validation=0.25, **FEW)
+    assert record.train_rows is not None
+    assert record.val_rows is not None
+    assert not set(record.train_rows % 48) & set(record.val_rows % 48)
+
+
+def test_bytes_for_a_model_that_knows_no_preprocessing_are_refused() -> None:
+    X, y = images(24)
+    model = network()
+    record = train_classifier(model, X, y, **FEW)
+    with pytest.raises(ArgumentError, match=r"preprocessing=record\.preprocessing"):
+        predict_classes(model, X)
+    assert predict_classes(model, X, preprocessing=record.preprocessing).shape == (24,)
 
 
 def test_tensorboard_gets_what_the_record_has(tmp_path: Path) -> None:

@@ -5,4 +5,5 @@ from .prediction import accuracy as accuracy
 from .prediction import predict_classes as predict_classes
 from .prediction import predict_proba as predict_proba
 from .record import ClassifierRecord as ClassifierRecord
+from .trainer import LeakageWarning as LeakageWarning
 from .trainer import train_classifier as train_classifier

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from workbench.classification.arguments import checked_images, class_numbers, outputs_of
 from workbench.cnn.preprocessing import Preprocessing
+from workbench.errors import ArgumentError
 
 
 def predict_proba(
@@ -25,14 +26,26 @@ def predict_proba(
         model: The classifier; one that gives logits is taken through a softmax (or, with a
             single output, a sigmoid).
         X: Images (n, rows, columns, channels): bytes, or numbers as the model takes them.
-        preprocessing: What bytes go through; None takes the model's own. A model without any
-            takes bytes as numbers from 0 to 255.
+        preprocessing: What bytes go through; None takes the model's own, which networks of
+            `build_cnn` have from `train_classifier` and keep in their files. For other models it
+            is the record's.
         batch_size: Images at a time.
+
+    Raises:
+        ArgumentError: The images do not fit the model, or are bytes and nobody says what they go
+            through.
     """
     outputs = outputs_of(model)
     images = getattr(X, "images", X)
     images = checked_images(model, outputs, images, np.zeros(len(images), int), "X").images
     steps = preprocessing or getattr(model, "preprocessing", None)
+    if images.dtype == np.uint8 and steps is None:
+        raise ArgumentError(
+            "X",
+            f"be numbers as {model.name} takes them, for it does not know what bytes go through",
+            f"bytes of shape {images.shape}",
+            "Pass preprocessing=record.preprocessing, of the record of its training.",
+        )
     found = np.concatenate(
         [
             np.asarray(model.predict_on_batch(_prepared(images[i : i + batch_size], steps)))

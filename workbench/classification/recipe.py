@@ -62,9 +62,10 @@ def loss_for(
         reduce: Whether to take the mean over the rows.
 
     Raises:
-        ArgumentError: Smoothing is asked of a loss that has none.
+        ArgumentError: The smoothing is no share, or is asked of a loss that has none.
     """
     kind = LOSSES[name]
+    smoothing = checks.real("label_smoothing", smoothing, 0, 1)
     settings: dict[str, Any] = {} if reduce else {"reduction": None}
     if kind.probabilities:
         settings |= {"from_logits": logits, "label_smoothing": smoothing}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -31,7 +32,7 @@ from workbench.classification.schooling import Schooling
 from workbench.classification.source import Source, source_of
 from workbench.cnn.model import CNN
 from workbench.cnn.preprocessing import Preprocessing
-from workbench.data.duplicates import identical_images
+from workbench.data.duplicates import identical_images, shared_images
 from workbench.data.stratified import stratified_split
 from workbench.errors import ArgumentError
 from workbench.network.device import Device
@@ -129,6 +130,9 @@ def train_classifier(
         The record. Ctrl-C ends the training with what was reached, and the record says
         ``stop == "interrupted"``.
 
+    Warns:
+        LeakageWarning: Validation images that were given are training images too.
+
     Raises:
         ArgumentError: An argument is out of its range, or the data do not fit the model.
         ModelError: The model is no classifier of images, or has nothing to train.
@@ -139,28 +143,18 @@ def train_classifier(
     source = source_of(model, outputs, X, y, "X")
     train, held, rows = _divided(model, outputs, source, validation, rng)
     steps = preprocessing_for(model, train, preprocessing)
-    layers = augmentation_layers(augment, train.shape[-1], train.range, rng)
-    smoothing = checks.real("label_smoothing", label_smoothing, 0, 1)
     lesson = Lesson(
         classes=outputs.classes,
-        loss=loss_for(loss, outputs.width, logits=outputs.logits, smoothing=smoothing),
+        loss=loss_for(loss, outputs.width, logits=outputs.logits, smoothing=label_smoothing),
         metric=loss_for(loss, outputs.width, logits=outputs.logits, reduce=False),
         logits=outputs.logits,
-        layers=layers,
+        layers=augmentation_layers(augment, train.shape[-1], train.range, rng),
         preprocessing=steps,
         class_weights=class_weights_for(class_weight, train.labels, outputs.classes),
         average=None if average is None else checks.real("average", average, 0, 1),
     )
-    recipe = Recipe(
-        optimizer,
-        learning_rate,
-        schedule,
-        warmup,
-        weight_decay,
-        clip_norm,
-        layer_decay,
-        accumulate,
-    )
+    rates = learning_rate, schedule, warmup
+    recipe = Recipe(optimizer, *rates, weight_decay, clip_norm, layer_decay, accumulate)
     batch = train.batch(checks.integer("batch_size", batch_size))
     schooling = Schooling(
         lesson,
@@ -173,13 +167,11 @@ def train_classifier(
         placement=placement_for(device, strategy, precision, batch),
         reproducible=reproducible,
     )
-    place = None
-    if checkpoint is not None:
-        place = TrainingCheckpoint(checkpoint, schooling.facts(model, seed))
+    facts = schooling.facts(model, seed)
     watch = Watch(
         monitor=_monitor(monitor, held),
         patience=None if patience is None else checks.integer("patience", patience),
-        checkpoint=place,
+        checkpoint=None if checkpoint is None else TrainingCheckpoint(checkpoint, facts),
         every=checks.integer("checkpoint_every", checkpoint_every),
         log=None if log is None else Path(log),
         chief=is_chief(),
@@ -191,6 +183,10 @@ def train_classifier(
     return ClassifierRecord(
         keeper.history(), keeper.stop, keeper.best_epoch, steps, *rows, schooling.batch
     )
+
+
+class LeakageWarning(UserWarning):
+    """Images are measured on that were trained on."""
 
 
 Rows: TypeAlias = "NDArray[np.intp] | None"
@@ -207,12 +203,10 @@ def _divided(
     everything = None if source.images is None else np.arange(len(source))
     if validation is None:
         return source, None, (everything, None)
-    if isinstance(validation, tuple):
-        if len(validation) != 2:
-            raise ArgumentError("validation", "be a fraction or a pair (X, y)", validation)
-        return source, source_of(model, outputs, *validation, "validation"), (everything, None)
-    if hasattr(validation, "labels") or native.is_stream(validation):
-        held = source_of(model, outputs, validation, None, "validation")
+    given = _given(validation)
+    if given is not None:
+        held = source_of(model, outputs, *given, "validation")
+        _warn_of_leakage(source, held)
         return source, held, (everything, None)
     share = checks.real("validation", validation, 0, 1, open_low=True)
     if source.images is None:
@@ -224,6 +218,31 @@ def _divided(
         source.labels, train=1 - share, validation=share, test=0.0, groups=groups, seed=rng
     )
     return source.rows(kept), source.rows(held_rows), (kept, held_rows)
+
+
+def _given(validation: Any) -> tuple[Any, Any] | None:
+    """Return images and class numbers to validate on, None for a fraction."""
+    if isinstance(validation, tuple):
+        if len(validation) != 2:
+            raise ArgumentError("validation", "be a fraction or a pair (X, y)", validation)
+        return validation
+    if hasattr(validation, "labels") or native.is_stream(validation):
+        return validation, None
+    return None
+
+
+def _warn_of_leakage(train: Source, held: Source) -> None:
+    if train.images is None or held.images is None:
+        return
+    shared = len(shared_images(train.images.images, held.images.images))
+    if shared:
+        warnings.warn(
+            f"{shared} of the {len(held)} validation images are training images too: what they "
+            "say of the network is too good. ImageSet.split keeps equal images on one side; "
+            "workbench.data.shared_images names the rows.",
+            LeakageWarning,
+            stacklevel=4,
+        )
 
 
 def preprocessing_for(
