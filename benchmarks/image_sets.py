@@ -3,8 +3,8 @@
 Each set is split once, stratified, equal images on one side: 80 % to train and 20 % to test. The
 peers get the pixels of the training images, scaled to [0, 1]: an SVM with a Gaussian kernel whose C
 is chosen among 1, 10 and 100 by threefold cross-validation, and a forest of 500 trees. The CNN's
-settings are the same for all sets of a size and were not chosen by the test images. Digits are
-trained with three seeds and five families; every training prints its seconds.
+settings are the same for all sets of a kind; those for digits were tried on another split than this
+one. Digits are trained with three seeds and five families; every training prints its seconds.
 
     python benchmarks/image_sets.py [digits] [fashion_mnist] [mnist] [FILE.npz ...]
 
@@ -29,14 +29,15 @@ from workbench.classification import accuracy
 
 FAMILIES = (
     "tiny_mobilenet_v2",
-    "tiny_se_resnet",
+    "tiny_se_resnext",
     "tiny_shufflenet_v2",
     "tiny_ghostnet",
     "tiny_squeezenet",
 )
-DIGITS: dict[str, Any] = {"epochs": 60, "augment": ("crop", "rotation")}
-GREY: dict[str, Any] = {"epochs": 20, "augment": ("crop",)}
-COLOUR: dict[str, Any] = {"epochs": 60, "augment": ("flip", "crop", "color")}
+USUAL: dict[str, Any] = {"average": 0.99, "label_smoothing": 0.1}
+DIGITS = USUAL | {"epochs": 60, "augment": ("crop",)}
+GREY = USUAL | {"epochs": 15, "augment": ("crop",)}
+COLOUR = USUAL | {"epochs": 60, "augment": ("flip", "crop", "color")}
 SIZE = 48  # pixels of a file's images
 
 
@@ -75,7 +76,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("sets", nargs="*", default=["digits", "fashion_mnist", "mnist"])
     for source in parser.parse_args().sets:
-        parts = loaded(source).split(train=0.8, validation=0, test=0.2, seed=0)
+        parts = loaded(source).split(train=0.8, validation=0, test=0.2, seed=1)
         train, test = parts.train, parts.test
         found = peers(train, test)
         beside = ", ".join(f"{name} {value:.2%}" for name, value in found.items())

@@ -90,6 +90,8 @@ class Keeper(keras.callbacks.Callback):
         self.best_score = float(first), float(second)
         self.best = [arrays[f"best{i}"] for i in range(len(self.learner.network.weights))]
         self.stop = header["stop"]
+        for row in self.rows:
+            self._show(dict(zip(COLUMNS, row, strict=True)))
         self._began = time.perf_counter() - header["seconds"]
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
@@ -112,6 +114,7 @@ class Keeper(keras.callbacks.Callback):
         logs = logs or {}
         self._record(epoch, logs)
         row = dict(zip(COLUMNS, self.rows[-1], strict=True))
+        self._show(row)
         self.on_test_begin()  # without validation images nobody has
         self._keep(epoch, row)
         if self._own is not None:
@@ -137,11 +140,16 @@ class Keeper(keras.callbacks.Callback):
         rate = float(self.learner.optimizer.learning_rate)
         seconds = time.perf_counter() - self._began
         self.rows.append([float(epoch + 1), *values, rate, seconds])
-        shown = {"perf": values[0], "accuracy": values[1]}
-        if np.isfinite(values[2]):
-            shown |= {"vperf": values[2], "val_accuracy": values[3]}
+
+    def _show(self, row: Mapping[str, float]) -> None:
+        shown = {"perf": row["loss"], "accuracy": row["accuracy"]}
+        if np.isfinite(row["val_loss"]):
+            shown |= {"vperf": row["val_loss"], "val_accuracy": row["val_accuracy"]}
+        if row["epoch"] == 1:  # nobody has measured the untrained network
+            self.display.show(dict.fromkeys(shown, np.nan))
         self.display.show(shown)
-        note: dict[str, Any] = {"epoch": f"{epoch + 1}/{self.epochs}", "loss": f"{values[0]:.3g}"}
+        note: dict[str, Any] = {"epoch": f"{row['epoch']:.0f}/{self.epochs}"}
+        note |= {"loss": f"{row['loss']:.3g}"}
         note |= {name: f"{shown[name]:.3g}" for name in shown if "perf" not in name}
         self.display.set_postfix(**note)
 

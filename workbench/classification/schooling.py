@@ -115,8 +115,9 @@ class Schooling:
     ) -> Keeper:
         learner = self._learner(network)
         limits = {} if watch.patience is None else {"val_fail": float(watch.patience)}
-        total = self.epochs * self.steps
-        display = panel_or_bar(limits, total, network.name, "step", enabled=progress)
+        display = panel_or_bar(
+            limits, self.epochs, network.name, "epoch", enabled=progress, steps=self.steps
+        )
         keeper = Keeper(learner, watch, display, self.epochs, self.seeds)
         saved = None if watch.checkpoint is None else watch.checkpoint.read()
         first, seeds = 0, dict(self.seeds)

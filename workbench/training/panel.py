@@ -30,7 +30,13 @@ _CELL = "padding:2px 10px;border:none;text-align:right;white-space:nowrap;"
 
 
 def panel_or_bar(
-    limits: Mapping[str, float], total: int | None, description: str, unit: str, *, enabled: bool
+    limits: Mapping[str, float],
+    total: int | None,
+    description: str,
+    unit: str,
+    *,
+    enabled: bool,
+    steps: int | None = None,
 ) -> Panel | PlainBar:
     """Return what shows a training, to be used in a ``with`` statement.
 
@@ -44,10 +50,14 @@ def panel_or_bar(
         description: What is going on, such as the method.
         unit: What is counted: ``"epoch"``.
         enabled: False shows nothing.
+        steps: Parts of a unit, where one takes so long that the bar is to move within it:
+            ``update`` then counts these.
     """
     request = _request()
     if request is None or not enabled:
-        settings = {"total": total, "desc": description, "unit": f" {unit}s"}
+        settings: dict[str, Any] = {"total": total, "desc": description, "unit": f" {unit}s"}
+        if steps is not None:
+            settings |= {"total": None if total is None else total * steps, "unit": " steps"}
         return PlainBar(settings, enabled)
     return Panel(limits, total, description, unit, str(request["header"]["msg_id"]))
 
@@ -221,7 +231,10 @@ def _rows(
     quantities: list[tuple[str, str, float, float]] = [
         (f"{unit}s", unit.capitalize(), 0, count),
         ("seconds", "Elapsed time", 0, seconds),
-        *((name, _NAMES.get(name, name), history[name][0], history[name][-1]) for name in names),
+        *(
+            (name, _NAMES.get(name, name), _first(history[name]), history[name][-1])
+            for name in names
+        ),
     ]
     even = (f"{unit}s", "seconds", "val_fail")  # the others go through decades
     for name, words, start, now in quantities:
@@ -229,6 +242,12 @@ def _rows(
         write = _clock if name == "seconds" else _number
         fraction = _fraction(start, now, stop, even=name in even)
         yield words, write(start), write(now), write(stop), fraction
+
+
+def _first(values: NDArray[Any]) -> float:
+    """Return the first value that there is: an untrained network may not have been measured."""
+    known = values[np.isfinite(values)]
+    return known[0] if len(known) else math.nan
 
 
 def _number(value: float) -> str:
