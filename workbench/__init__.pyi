@@ -1,4 +1,5 @@
 from ._version import __version__ as __version__
+from .architecture import search_architecture as search_architecture
 from .classification import train_classifier as train_classifier
 from .cnn import Preprocessing as Preprocessing
 from .cnn import build_cnn as build_cnn
@@ -16,6 +17,7 @@ from .estimators import BPClassifier as BPClassifier
 from .estimators import BPRegressor as BPRegressor
 from .evolve import evolve_weights as evolve_weights
 from .evolve import minimize as minimize
+from .evolve import pareto_search as pareto_search
 from .extremum import find_extremum as find_extremum
 from .network import cascade as cascade
 from .network import feedforward as feedforward

@@ -3,6 +3,9 @@ from .ant_system import AntSystem as AntSystem
 from .ants import AntColony as AntColony
 from .covariance import CovarianceAdaptation as CovarianceAdaptation
 from .differential import DifferentialEvolution as DifferentialEvolution
+from .fronts import front_ranks as front_ranks
+from .fronts import hypervolume as hypervolume
+from .fronts import pareto_set as pareto_set
 from .functions import TEST_FUNCTIONS as TEST_FUNCTIONS
 from .gaot import CROSSOVERS as CROSSOVERS
 from .gaot import MUTATIONS as MUTATIONS
@@ -22,6 +25,9 @@ from .ledger import Limits as Limits
 from .loop import AskTell as AskTell
 from .memetic import Memetic as Memetic
 from .multistart import Multistart as Multistart
+from .pareto import ParetoHistory as ParetoHistory
+from .pareto import ParetoResult as ParetoResult
+from .pareto import pareto_search as pareto_search
 from .search import METHODS as METHODS
 from .search import minimize as minimize
 from .space import Space as Space
