@@ -34,8 +34,7 @@ def outputs_of(model: keras.Model) -> Outputs:
     """Return what a model gives, told by its output shape and the activation at its end.
 
     Raises:
-        ModelError: It has several inputs or outputs, its output is no row for each image, or
-            nothing of it can be trained.
+        ModelError: It has several inputs or outputs, or its output is no row for each image.
     """
     shape: Any = getattr(model, "output_shape", None)
     single = isinstance(shape, tuple) and len(shape) == 2 and shape[-1] is not None
@@ -44,11 +43,6 @@ def outputs_of(model: keras.Model) -> Outputs:
             "model must take images (rows, columns, channels) and give a row of classes for each. "
             f"Received: {model.name}, from {getattr(model, 'input_shape', None)} to {shape}. "
             "Build it with build_cnn, or end it with a Dense layer."
-        )
-    if not model.trainable_weights:
-        raise ModelError(
-            f"model must have trainable weights. Received: {model.name}, with none. "
-            "Set layer.trainable = True for the layers that shall learn."
         )
     activation = getattr(model.layers[-1], "activation", None)
     logits = getattr(activation, "__name__", "linear") not in SOFT

@@ -34,7 +34,7 @@ from workbench.cnn.model import CNN
 from workbench.cnn.preprocessing import Preprocessing
 from workbench.data.duplicates import identical_images, shared_images
 from workbench.data.stratified import stratified_split
-from workbench.errors import ArgumentError
+from workbench.errors import ArgumentError, ModelError
 from workbench.network.device import Device
 
 
@@ -139,6 +139,11 @@ def train_classifier(
         UnknownNameError: There is no such loss or augmentation.
     """
     outputs = outputs_of(model)
+    if not model.trainable_weights:
+        raise ModelError(
+            f"model must have trainable weights. Received: {model.name}, with none. "
+            "Set layer.trainable = True for the layers that shall learn."
+        )
     rng = checks.generator(seed)
     source = source_of(model, outputs, X, y, "X")
     train, held, rows = _divided(model, outputs, source, validation, rng)
