@@ -19,7 +19,7 @@ test: setup  ## Check style and types, then run all tests
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
-	$(PY) -m pytest
+	$(PY) -m pytest -n 2 --dist loadfile
 
 format: setup  ## Put the code into the house's form
 	$(PY) -m ruff check --fix .

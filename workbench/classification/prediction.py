@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from workbench.classification.arguments import checked_images, class_numbers, outputs_of
 from workbench.cnn.preprocessing import Preprocessing
 from workbench.errors import ArgumentError
+from workbench.network import backend
 
 
 def predict_proba(
@@ -48,7 +49,8 @@ def predict_proba(
         )
     found = np.concatenate(
         [
-            np.asarray(model.predict_on_batch(_prepared(images[i : i + batch_size], steps)))
+            # Called and not compiled: to trace takes longer than a few thousand small images do.
+            backend.numpy(model(_prepared(images[i : i + batch_size], steps), training=False))
             for i in range(0, len(images), batch_size)
         ]
     ).astype(np.float32)
