@@ -105,6 +105,9 @@ LESSONS.register("light-zoo")(
 LESSONS.register("four-guidelines")(
     Lesson("13_four_guidelines.ipynb", "What makes a network quick beside its MACs, measured here")
 )
+LESSONS.register("evolve-cnn")(
+    Lesson("15_evolve_a_cnn.ipynb", "Weights, head and architecture of a CNN by evolution")
+)
 
 
 def run_lesson(
