@@ -108,6 +108,9 @@ LESSONS.register("four-guidelines")(
 LESSONS.register("evolve-cnn")(
     Lesson("15_evolve_a_cnn.ipynb", "Weights, head and architecture of a CNN by evolution")
 )
+LESSONS.register("prune-quantise-deploy")(
+    Lesson("16_prune_quantise_deploy.ipynb", "How small a trained network gets, and still sees")
+)
 
 
 def run_lesson(
