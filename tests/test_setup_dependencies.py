@@ -16,10 +16,19 @@ ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 ENVIRONMENT = (ROOT / "environment.yml").read_text(encoding="utf-8")
-DIRECT = [
-    Requirement(text)
-    for text in (*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"])
-]
+EXTRAS = PROJECT["optional-dependencies"]
+
+
+def direct(texts: list[str]) -> list[Requirement]:
+    """Return what is required, the extras of the package itself written out."""
+    found: list[Requirement] = []
+    for wanted in map(Requirement, texts):
+        own = sorted(wanted.extras) if wanted.name == PROJECT["name"] else []
+        found += [each for extra in own for each in direct(EXTRAS[extra])] if own else [wanted]
+    return found
+
+
+DIRECT = direct([*PROJECT["dependencies"], *EXTRAS["dev"]])
 PYTHONS = ("3.11", "3.12", "3.13")
 
 
