@@ -87,6 +87,7 @@ def test_without_a_seed_the_checkpoint_has_it(tmp_path: Path) -> None:
         ({"augment": "flip"}, "augment"),
         ({"seed": 4}, "train"),
         ({"learning_rate": 0.1}, "recipe"),
+        ({"precision": "bfloat16"}, "precision"),
     ],
 )
 def test_the_checkpoint_of_another_training_is_refused(

@@ -273,6 +273,13 @@ def test_ctrl_c_leaves_the_best_weights_so_far() -> None:
     np.testing.assert_array_equal(vector(model), vector(shorter))
 
 
+def test_a_callback_may_end_it() -> None:
+    stop = keras.callbacks.EarlyStopping("loss", patience=0, min_delta=10.0)
+    record = train_classifier(network(), *images(), epochs=9, callbacks=[stop], **PLAIN)
+    assert record.stop == "callback"
+    assert record.epochs < 9
+
+
 def test_a_failure_leaves_the_weights_as_they_were() -> None:
     X, y = images()
     model = network()

@@ -17,6 +17,7 @@ STOP_MESSAGES = {
     "epochs": "Maximum epoch reached.",
     "patience": "Validation stop.",
     "diverged": "The loss is no longer a number; the best weights so far are kept.",
+    "callback": "Ended by a callback.",
     "interrupted": "Interrupted; the best weights so far are kept.",
 }
 COLUMNS = (

@@ -76,9 +76,9 @@ class Schooling:
             "preprocessing": repr(self.lesson.preprocessing),
             "epochs": self.epochs,
             "batch_size": self.batch,
-            "train": self.train.labels if self.train.images is None else self.train.images.images,
-            "labels": self.train.labels,
-            "validation": None if self.held is None else self.held.labels,
+            "train": _content(self.train),
+            "validation": None if self.held is None else _content(self.held),
+            "precision": self.placement.precision,
             # The parts of a sum are as many as the threads.
             "threads": native.threads() if self.reproducible else None,
             "seed": seed if isinstance(seed, int | np.integer) else None,
@@ -136,7 +136,8 @@ class Schooling:
             if self.placement.machines == 1:
                 raise
             raise self._lost(watch) from error
-        keeper.stop = keeper.stop or "epochs"
+        if not keeper.stop:
+            keeper.stop = "epochs" if len(keeper.rows) >= self.epochs else "callback"
         return keeper
 
     def _lost(self, watch: Watch) -> WorkbenchError:
@@ -195,6 +196,11 @@ def _steps_a_call(steps: int) -> int:
     Keras would make a last call of an epoch as long as the others, into the next epoch.
     """
     return max(k for k in range(1, min(STEPS_A_CALL, steps) + 1) if steps % k == 0)
+
+
+def _content(source: Source) -> list[Any]:
+    """Return what tells images from others; of a stream that is gone by, the class numbers."""
+    return [source.labels, None if source.images is None else source.images.images]
 
 
 def _unseeded(layer: keras.layers.Layer) -> str:

@@ -16,8 +16,7 @@ import numpy as np
 from keras import tree
 from numpy.typing import NDArray
 
-from workbench.cnn.model import CNN
-from workbench.compress.graph_run import arguments, functional, is_nested, run
+from workbench.compress.graph_run import arguments, functional, is_nested, remade, run
 from workbench.compress.links import Links, graphs
 from workbench.errors import ArgumentError
 
@@ -72,15 +71,7 @@ class _Folding:
             for x in graph.inputs
         ]
         outputs = run(old, inputs, self._node)
-        packed = (
-            tree.pack_sequence_as(graph._inputs_struct, inputs),
-            tree.pack_sequence_as(graph._outputs_struct, outputs),
-        )
-        if not isinstance(old, CNN):
-            return keras.Model(*packed, name=old.name)
-        new = CNN(*packed, name=old.name)
-        new.preprocessing = old.preprocessing
-        return new
+        return remade(old, inputs, outputs)
 
     def _node(self, node: Any, inputs: Sequence[Any]) -> Sequence[Any]:
         operation = node.operation

@@ -1,8 +1,9 @@
 """A functional model, run node by node on anything: channel numbers, symbols or arrays.
 
 Pruning goes three times through the same graph: to number the channels, to build the smaller
-model, and to look at what gates do to images. Keras has such a walk too
-(``Function._run_through_graph``), but that hides the node, whose arguments and shapes are needed.
+model, and to look at what gates do to images; folding batch norms goes through it as well. Keras
+has such a walk too (``Function._run_through_graph``), but that hides the node, whose arguments and
+shapes are needed.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
+from keras import tree
 
+from workbench.cnn.model import CNN
 from workbench.errors import ModelError
 
 Apply = Callable[[Any, Sequence[Any]], Sequence[Any]]
@@ -27,7 +30,7 @@ def functional(model: Any) -> Any:
     if not isinstance(graph, keras.Function):
         name = getattr(model, "name", model)
         raise ModelError(
-            f"The model {name!r} has no graph of layers, which pruning needs. Build it with "
+            f"The model {name!r} has no graph of layers, which is needed here. Build it with "
             "keras.Model(inputs, outputs), or call a Sequential on its input first."
         )
     return graph
@@ -61,6 +64,23 @@ def run(model: Any, inputs: Sequence[Any], apply: Apply) -> list[Any]:
             outputs = apply(node, [values[id(x)] for x in node.input_tensors])
             values.update(zip(map(id, node.outputs), outputs, strict=True))
     return [values[id(x)] for x in graph.outputs]
+
+
+def remade(old: Any, inputs: Sequence[Any], outputs: Sequence[Any]) -> keras.Model:
+    """Return a model between symbols, named and packed as ``old`` is.
+
+    A network of the zoo stays one and keeps what its images go through.
+    """
+    graph = functional(old)
+    ends = (
+        tree.pack_sequence_as(graph._inputs_struct, inputs),
+        tree.pack_sequence_as(graph._outputs_struct, outputs),
+    )
+    if not isinstance(old, CNN):
+        return keras.Model(*ends, name=old.name)
+    new = CNN(*ends, name=old.name)
+    new.preprocessing = old.preprocessing
+    return new
 
 
 def arguments(node: Any, inputs: Sequence[Any]) -> tuple[Any, Any]:

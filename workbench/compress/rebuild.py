@@ -13,10 +13,9 @@ import keras
 import numpy as np
 from keras import tree
 
-from workbench.cnn.model import CNN
 from workbench.compress.channel_call import Call, Kept
 from workbench.compress.channel_graph import ChannelGraph
-from workbench.compress.graph_run import arguments, functional, is_nested, run
+from workbench.compress.graph_run import arguments, functional, is_nested, remade, run
 from workbench.errors import ModelError
 
 
@@ -45,15 +44,7 @@ class _Rebuilding:
         graph = functional(old)
         inputs = [self._input(graph, place) for place in range(len(graph.inputs))]
         outputs = run(old, inputs, self._node)
-        ends = (
-            tree.pack_sequence_as(graph._inputs_struct, inputs),
-            tree.pack_sequence_as(graph._outputs_struct, outputs),
-        )
-        if not isinstance(old, CNN):
-            return keras.Model(*ends, name=old.name)
-        new = CNN(*ends, name=old.name)
-        new.preprocessing = old.preprocessing
-        return new
+        return remade(old, inputs, outputs)
 
     def _input(self, graph: Any, place: int) -> Any:
         tensor = graph.inputs[place]
