@@ -10,7 +10,17 @@ PACKAGE = Path(__file__).parent.parent / "workbench"
 
 # From the ground up. Rooms of one floor know nothing of each other, except on the ground.
 FLOORS = (
-    {"_version", "errors", "registry", "checks", "files", "heights", "progress", "archive"},
+    {
+        "_version",
+        "errors",
+        "registry",
+        "checks",
+        "files",
+        "heights",
+        "progress",
+        "archive",
+        "muting",
+    },
     {"data"},
     {"network"},
     {"cnn"},

@@ -2,27 +2,21 @@
 
 TensorFlow's libraries write several lines about oneDNN and absent GPUs straight to file
 descriptor 2 while they are loaded, before any of its settings is looked at. They would stand
-in red above the first result of every lesson. Whatever else is written in that time, and
-everything if the import fails, comes through.
+in red above the first result of every lesson. How they are held back is in `workbench.muting`.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
-# Abseil's format: severity and date, time, thread, file.cc:line. Errors are kept.
-_CHATTER = re.compile(
-    rb"WARNING: All log messages before absl::InitializeLog|[IW]\d{4} \S+ +\d+ \S+:\d+\]"
-    rb"|To enable the following instructions:"
-)
+from workbench.muting import ABSEIL, muted
+
+CHATTER = re.compile(ABSEIL + rb"|To enable the following instructions:")
 
 
 class QuietImport(MetaPathFinder):
@@ -62,26 +56,5 @@ class _QuietLoader(Loader):
         return self._loader.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
-        with muted():
+        with muted(CHATTER):
             self._loader.exec_module(module)
-
-
-@contextmanager
-def muted() -> Iterator[None]:
-    """Hold back what is written to file descriptor 2 and let all but the chatter through."""
-    sys.stderr.flush()
-    outlet = os.dup(2)
-    failed = True
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-            failed = False
-        finally:
-            sys.stderr.flush()
-            os.dup2(outlet, 2)
-            os.close(outlet)
-            held.seek(0)
-            for line in held:
-                if failed or not _CHATTER.match(line):
-                    os.write(2, line)
